@@ -1,0 +1,153 @@
+"""What a process was told to be: frozen, validated, free of where it was read from."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from btcbot.domain.money import Amount, Asset, Ratio
+from btcbot.domain.secrets import Secret
+
+
+class Role(StrEnum):
+    LIVE = "live"
+    MONITOR = "monitor"
+
+
+class Sealing(StrEnum):
+    """Whether proof of absence closes an unknown order by itself, or a person does."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+class OnShutdown(StrEnum):
+    """What becomes of open entries on SIGTERM."""
+
+    CANCEL = "cancel"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Base URLs without a trailing slash (protocol, section 1)."""
+
+    api_url: str
+    graph_url: str
+    ws_url: str
+    is_loopback: bool  # all three
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    key: Secret
+    secret: Secret  # base64
+
+
+@dataclass(frozen=True, slots=True)
+class ClockProfile:
+    """The clock rate and the instant at which scaled and real time agree. Rate 1 has no anchor."""
+
+    rate: Decimal
+    anchor: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RiskLimits:
+    """Every limit is required: a missing limit is an error, not infinity (design, section 6)."""
+
+    currency: Asset
+    order_notional_max: Amount
+    position_notional_max: Amount  # per instrument
+    exposure_max: Amount
+    day_loss_max: Amount
+    drawdown_ratio_max: Ratio
+    collar_ratio_max: Ratio
+    spread_ratio_max: Ratio
+    jump_ratio_max: Ratio
+    entries_per_hour_max: int  # per instrument
+    entry_cooldown: timedelta
+    volatility_ratio_max: Ratio
+    volatility_window: timedelta
+    volatility_pause: timedelta
+    open_orders_per_instrument_max: int
+    open_orders_max: int
+    submits_per_minute_max: int
+    market_age_max: timedelta
+    trading_day_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyChoice:
+    name: str
+    params: tuple[tuple[str, str], ...]  # name and JSON text of each parameter, sorted
+
+
+@dataclass(frozen=True, slots=True)
+class CommonProfile:
+    """What both roles have."""
+
+    role: Role
+    state_db_path: Path
+    peer_state_db_path: Path
+    run_dir: Path
+    deployment_id: str
+    endpoints: Endpoints
+    credentials: Credentials
+    pairs: tuple[str, ...]
+    candle_interval: timedelta
+    cycle_seconds: Decimal
+    clock: ClockProfile
+    market_age_max: timedelta
+    clock_offset_max: timedelta
+    live_trading: bool
+    safe_mode: bool
+    kill_switch: bool
+    log_level: str
+    metrics_port: int | None
+    config_hash: str  # over everything but secrets
+
+
+@dataclass(frozen=True, slots=True)
+class LiveProfile:
+    common: CommonProfile
+    acknowledged_host: str  # HOST[:PORT] of the API endpoint, as the acknowledgement named it
+    strategy: StrategyChoice
+    limits: RiskLimits
+    order_age_max: timedelta
+    submit_timeout: timedelta
+    sealing: Sealing
+    seal_quiet: timedelta
+    on_shutdown: OnShutdown
+    crash_loop_starts_max: int
+    crash_loop_window: timedelta
+    reconcile_every: timedelta
+
+    @property
+    def is_armed_by_settings(self) -> bool:
+        """The part of being armed that settings decide; halts and pauses decide the rest."""
+        common = self.common
+        return common.role is Role.LIVE and common.live_trading and not common.safe_mode and not common.kill_switch
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorProfile:
+    common: CommonProfile
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxProfile:
+    """The local exchange: what it replays, where it listens."""
+
+    directory: Path
+    source: Path | None  # None: the seeded generator
+    seed: int
+    speed: Decimal  # recorded seconds per second of the sandbox's clock
+    pairs: tuple[str, ...]
+    clock: ClockProfile
+    api_port: int
+    graph_port: int
+    ws_port: int
+    admin_port: int
+    log_level: str

@@ -1,0 +1,245 @@
+"""What trading stands at: positions, orders at work, the day's result, breakers. Changes only through `apply(event)`.
+
+Rebuilt from the journal at start by applying what was booked, so no breaker forgets on a restart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from btcbot.domain.money import ZERO, Amount, Asset, round_ratio
+from btcbot.domain.orders.evidence import Fill
+from btcbot.domain.orders.intents import Purpose, Side
+from btcbot.domain.orders.records import OrderRecord
+
+ENTRY_MEMORY = timedelta(hours=1)
+MARKS_MAX = 720  # an hour of 5-second cycles
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentState:
+    """What our own fills made of one instrument."""
+
+    position: Decimal = ZERO  # base, from our fills or assigned
+    cash_flow: Decimal = ZERO  # quote: proceeds less cost, fees and tax; the position at mark added gives the PnL
+    mark: Decimal | None = None  # the last mid that was fit to decide on
+    marks: tuple[tuple[datetime, Decimal], ...] = ()  # within the volatility window, oldest first
+    paused_until: datetime | None = None  # by the volatility pause
+    entered_at: tuple[datetime, ...] = ()  # entries journaled within the last hour, oldest first
+
+    @property
+    def pnl(self) -> Decimal:
+        """Realized and unrealized, in quote, after fees and tax."""
+        return self.cash_flow + self.position * (self.mark if self.mark is not None else ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class TradingState:
+    currency: Asset
+    capital: Decimal = ZERO  # quote in the account when the ledger opened, with transfers since
+    instruments: Mapping[str, InstrumentState] = field(default_factory=dict)
+    orders: Mapping[str, OrderRecord] = field(default_factory=dict)  # by order id; not terminal
+    available: Mapping[Asset, Decimal] = field(default_factory=dict)  # the exchange's word: an upper bound
+    submitted_at: tuple[datetime, ...] = ()  # submits within the last minute
+    day: date | None = None  # the trading day, in its zone
+    day_opening_pnl: Decimal = ZERO
+    equity_peak: Decimal = ZERO
+    halt_reason: str | None = None  # latched: only a person lifts it
+    is_paused: bool = False
+
+    def instrument(self, pair: str) -> InstrumentState:
+        return self.instruments.get(pair, InstrumentState())
+
+    def working(self, pair: str | None = None) -> tuple[OrderRecord, ...]:
+        """Orders that are not over, of one pair or of all, oldest first."""
+        orders = (order for order in self.orders.values() if pair is None or order.pair == pair)
+        return tuple(sorted(orders, key=lambda order: (order.created_at, order.order_id)))
+
+    def reserved(self, asset: Asset) -> Amount:
+        """The most that unfinished orders can still use up of an asset."""
+        parts = (_left_of_reservation(order, asset) for order in self.orders.values())
+        return Amount(sum(parts, start=ZERO), asset)
+
+    @property
+    def pnl(self) -> Decimal:
+        return sum((state.pnl for state in self.instruments.values()), start=ZERO)
+
+    @property
+    def equity(self) -> Decimal:
+        return self.capital + self.pnl
+
+    @property
+    def day_pnl(self) -> Decimal:
+        return self.pnl - self.day_opening_pnl
+
+    @property
+    def drawdown_ratio(self) -> Decimal:
+        """Fall from the peak of equity, as a fraction of that peak."""
+        if self.equity_peak <= 0:
+            return ZERO
+        return round_ratio(self.equity_peak - self.equity, self.equity_peak)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerOpened:
+    capital: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CapitalMoved:
+    """A deposit (positive) or withdrawal of the currency."""
+
+    change: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """The journal's newest word on an order, whatever it is."""
+
+    order: OrderRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitMade:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FillBooked:
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
+class BalancesSeen:
+    available: Mapping[Asset, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSeen:
+    """A mid that was fit to decide on; `window` is how long marks are remembered for the volatility pause."""
+
+    pair: str
+    mark: Decimal
+    at: datetime
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class VolatilityPaused:
+    pair: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DayTurned:
+    """The trading day in its zone; also applied at every start with the day's stored opening."""
+
+    day: date
+    opening_pnl: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PeakRestored:
+    equity_peak: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HaltLifted:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class PauseSet:
+    is_paused: bool
+
+
+StateEvent = (
+    LedgerOpened | CapitalMoved | OrderChanged | SubmitMade | FillBooked | BalancesSeen | MarkSeen | VolatilityPaused
+    | DayTurned | PeakRestored | Halted | HaltLifted | PauseSet
+)  # fmt: skip
+
+
+def apply(state: TradingState, event: StateEvent) -> TradingState:  # noqa: PLR0911 - one arm for each kind of event
+    """The state after one event. Pure; the same events in the same order give the same state."""
+    match event:
+        case LedgerOpened(capital):
+            return replace(state, capital=capital, equity_peak=max(state.equity_peak, capital + state.pnl))
+        case CapitalMoved(change):
+            return replace(state, capital=state.capital + change, equity_peak=state.equity_peak + change)
+        case OrderChanged(order):
+            return _with_order(state, order)
+        case SubmitMade(at):
+            recent = tuple(moment for moment in state.submitted_at if moment > at - timedelta(minutes=1))
+            return replace(state, submitted_at=(*recent, at))
+        case FillBooked(fill):
+            return _with_instrument(state, fill.pair, _after_fill(state.instrument(fill.pair), fill))
+        case BalancesSeen(available):
+            return replace(state, available=dict(available))
+        case MarkSeen():
+            return _with_mark(state, event)
+        case VolatilityPaused(pair, until):
+            return _with_instrument(state, pair, replace(state.instrument(pair), paused_until=until))
+        case DayTurned(day, opening_pnl):
+            return replace(state, day=day, day_opening_pnl=opening_pnl)
+        case PeakRestored(equity_peak):
+            return replace(state, equity_peak=max(state.equity_peak, equity_peak))
+        case Halted(reason):
+            return replace(state, halt_reason=state.halt_reason or reason)
+        case HaltLifted():
+            return replace(state, halt_reason=None)
+        case PauseSet(is_paused):
+            return replace(state, is_paused=is_paused)
+
+
+def _with_order(state: TradingState, order: OrderRecord) -> TradingState:
+    is_new = order.order_id not in state.orders
+    others = {order_id: other for order_id, other in state.orders.items() if order_id != order.order_id}
+    if not order.is_terminal:
+        others[order.order_id] = order
+    state = replace(state, orders=others)
+    if is_new and not order.is_terminal and order.purpose is Purpose.ENTRY:
+        instrument = state.instrument(order.pair)
+        recent = tuple(moment for moment in instrument.entered_at if moment > order.created_at - ENTRY_MEMORY)
+        if order.created_at not in recent:
+            instrument = replace(instrument, entered_at=(*recent, order.created_at))
+            state = _with_instrument(state, order.pair, instrument)
+    return state
+
+
+def _after_fill(instrument: InstrumentState, fill: Fill) -> InstrumentState:
+    sign = 1 if fill.side is Side.BUY else -1
+    return replace(
+        instrument,
+        position=instrument.position + sign * fill.quantity,
+        cash_flow=instrument.cash_flow - sign * fill.notional - fill.fee - fill.tax,
+        mark=fill.price,  # until the next mid: after a restart it is the best price there is
+    )
+
+
+def _with_mark(state: TradingState, seen: MarkSeen) -> TradingState:
+    instrument = state.instrument(seen.pair)
+    kept = tuple(pair for pair in instrument.marks if pair[0] > seen.at - seen.window)[-MARKS_MAX:]
+    state = _with_instrument(
+        state, seen.pair, replace(instrument, mark=seen.mark, marks=(*kept, (seen.at, seen.mark)))
+    )
+    return replace(state, equity_peak=max(state.equity_peak, state.equity))
+
+
+def _with_instrument(state: TradingState, pair: str, instrument: InstrumentState) -> TradingState:
+    return replace(state, instruments={**state.instruments, pair: instrument})
+
+
+def _left_of_reservation(order: OrderRecord, asset: Asset) -> Decimal:
+    """What of the reservation can still be used up; never less than what is left can cost."""
+    if order.reservation.asset != asset or order.quantity == 0:
+        return ZERO
+    if order.side is Side.SELL:
+        return order.left
+    # A limit buy never pays more than its price: what was filled has used up at most price × filled of it.
+    return order.reservation.number - order.filled * order.price if order.left > 0 else ZERO
