@@ -72,6 +72,13 @@ class ExchangeUnreachable(BtcbotError):
     next_step = "check the network, the BTCTURK_… endpoints and the exchange's status page, then try again"
 
 
+class ReadFailed(BtcbotError):
+    """The exchange answered a read, but not with what was asked for. Never taken for an empty answer."""
+
+    exit_code = ExitCode.UNREACHABLE
+    next_step = "nothing is assumed; it is asked again, and if this stays, compare the message with the exchange's status page"
+
+
 class UsageError(BtcbotError):
     """The command line does not make sense."""
 

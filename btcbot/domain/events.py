@@ -10,6 +10,8 @@ class Event(StrEnum):
     START_REFUSED = "start_refused"
     SIGNAL_RECEIVED = "signal_received"
     DEFECT_CAUGHT = "defect_caught"
+    LIBRARY_REPORTED = "library_reported"
+    LOG_LINES_DROPPED = "log_lines_dropped"
     SETTINGS_LOADED = "settings_loaded"
     # lock and database
     LOCK_TAKEN = "lock_taken"
@@ -36,10 +38,12 @@ class Event(StrEnum):
     RECONCILIATION_FAILED = "reconciliation_failed"
     LEDGER_MISMATCHED = "ledger_mismatched"
     HALT_LATCHED = "halt_latched"
+    HALTED = "halted"
     HALT_LIFTED = "halt_lifted"
     PAUSED = "paused"
     RESUMED = "resumed"
     CONTROL_COMMAND_RECEIVED = "control_command_received"
+    CONTROL_REQUEST_REFUSED = "control_request_refused"
     CLOCK_OFFSET_MEASURED = "clock_offset_measured"
     CLOCK_OFFSET_EXCEEDED = "clock_offset_exceeded"
     # exchange

@@ -54,7 +54,7 @@ def read_feed_line(line: bytes) -> FeedMessage:
         return FeedMessage(
             document["n"], FeedKind(document["kind"]), datetime.fromisoformat(document["at"]), document["body"]
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise MalformedFeedLine(f"a feed line is not a message ({type(error).__name__})") from error
 
 
@@ -62,7 +62,7 @@ def read_resume_line(line: bytes) -> int:
     """The number after which a reader wants to go on."""
     try:
         resume_after = json.loads(line)["resume_after"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise MalformedFeedLine("the reader's first line is not a resume number") from error
     if not isinstance(resume_after, int) or isinstance(resume_after, bool) or resume_after < 0:
         raise MalformedFeedLine("the reader's resume number is not a count")

@@ -1,8 +1,11 @@
 """What the monitor says: checks with a status, a typed reason and a remedy, and the worst of them."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
+
+from btcbot.domain.errors import BtcbotError
 
 
 class Status(IntEnum):
@@ -35,6 +38,7 @@ class Reason(StrEnum):
     FEED_BACKLOG = "feed_backlog"
     LIVE_HALTED = "live_halted"
     LIVE_PAUSED = "live_paused"
+    LIVE_DISARMED = "live_disarmed"
     ORDERS_UNRESOLVED = "orders_unresolved"
     STARTING_UP = "starting_up"
     NOT_CHECKED = "not_checked"
@@ -54,7 +58,38 @@ class HealthReport:
     checked_at: datetime
     checks: tuple[Check, ...]
 
+    def document(self) -> dict[str, object]:
+        """The report as JSON holds it; `read_report` is the way back."""
+        return {
+            "status": self.status.name,
+            "checked_at": self.checked_at.isoformat(),
+            "checks": [
+                {
+                    "name": check.name, "status": check.status.name, "reason": str(check.reason),
+                    "detail": check.detail, "remedy": check.remedy,
+                }
+                for check in self.checks
+            ],
+        }  # fmt: skip
+
     @property
     def status(self) -> Status:
         """The gravest check: FAIL outweighs UNKNOWN, UNKNOWN outweighs WARN. No checks at all is UNKNOWN."""
         return max((check.status for check in self.checks), key=_GRAVITY.index, default=Status.UNKNOWN)
+
+
+class MalformedReport(BtcbotError):
+    next_step = "watcher and command must be of one version of btcbot; restart the watcher"
+
+
+def read_report(text: str) -> HealthReport:
+    """Parse a document of `HealthReport`; anything else is `MalformedReport`."""
+    try:
+        document = json.loads(text)
+        checks = tuple(
+            Check(row["name"], Status[row["status"]], Reason(row["reason"]), row["detail"], row["remedy"])
+            for row in document["checks"]
+        )
+        return HealthReport(datetime.fromisoformat(document["checked_at"]), checks)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MalformedReport(f"a health report cannot be read ({type(error).__name__})") from error

@@ -134,6 +134,7 @@ class LiveProfile:
 @dataclass(frozen=True, slots=True)
 class MonitorProfile:
     common: CommonProfile
+    dashboard_port: int | None = None  # the read-only web page, on loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +152,4 @@ class SandboxProfile:
     ws_port: int
     admin_port: int
     log_level: str
+    config_hash: str = ""

@@ -56,9 +56,10 @@ class TradingState:
         orders = (order for order in self.orders.values() if pair is None or order.pair == pair)
         return tuple(sorted(orders, key=lambda order: (order.created_at, order.order_id)))
 
-    def reserved(self, asset: Asset) -> Amount:
-        """The most that unfinished orders can still use up of an asset."""
-        parts = (_left_of_reservation(order, asset) for order in self.orders.values())
+    def reserved(self, asset: Asset, pair: str | None = None) -> Amount:
+        """The most that unfinished orders, of one pair or of all, can still use up of an asset."""
+        orders = (order for order in self.orders.values() if pair is None or order.pair == pair)
+        parts = (_left_of_reservation(order, asset) for order in orders)
         return Amount(sum(parts, start=ZERO), asset)
 
     @property
@@ -98,6 +99,14 @@ class OrderChanged:
     """The journal's newest word on an order, whatever it is."""
 
     order: OrderRecord
+
+
+@dataclass(frozen=True, slots=True)
+class EntryMade:
+    """An entry was journaled; restored at start, so that cooldown and hourly limits do not forget."""
+
+    pair: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +169,8 @@ class PauseSet:
 
 
 StateEvent = (
-    LedgerOpened | CapitalMoved | OrderChanged | SubmitMade | FillBooked | BalancesSeen | MarkSeen | VolatilityPaused
-    | DayTurned | PeakRestored | Halted | HaltLifted | PauseSet
+    LedgerOpened | CapitalMoved | OrderChanged | EntryMade | SubmitMade | FillBooked | BalancesSeen | MarkSeen
+    | VolatilityPaused | DayTurned | PeakRestored | Halted | HaltLifted | PauseSet
 )  # fmt: skip
 
 
@@ -174,6 +183,8 @@ def apply(state: TradingState, event: StateEvent) -> TradingState:  # noqa: PLR0
             return replace(state, capital=state.capital + change, equity_peak=state.equity_peak + change)
         case OrderChanged(order):
             return _with_order(state, order)
+        case EntryMade(pair, at):
+            return _with_entry(state, pair, at)
         case SubmitMade(at):
             recent = tuple(moment for moment in state.submitted_at if moment > at - timedelta(minutes=1))
             return replace(state, submitted_at=(*recent, at))
@@ -204,12 +215,14 @@ def _with_order(state: TradingState, order: OrderRecord) -> TradingState:
         others[order.order_id] = order
     state = replace(state, orders=others)
     if is_new and not order.is_terminal and order.purpose is Purpose.ENTRY:
-        instrument = state.instrument(order.pair)
-        recent = tuple(moment for moment in instrument.entered_at if moment > order.created_at - ENTRY_MEMORY)
-        if order.created_at not in recent:
-            instrument = replace(instrument, entered_at=(*recent, order.created_at))
-            state = _with_instrument(state, order.pair, instrument)
+        return _with_entry(state, order.pair, order.created_at)
     return state
+
+
+def _with_entry(state: TradingState, pair: str, at: datetime) -> TradingState:
+    instrument = state.instrument(pair)
+    recent = (moment for moment in instrument.entered_at if moment > at - ENTRY_MEMORY)
+    return _with_instrument(state, pair, replace(instrument, entered_at=tuple(sorted({*recent, at}))))
 
 
 def _after_fill(instrument: InstrumentState, fill: Fill) -> InstrumentState:

@@ -137,6 +137,11 @@ class CancelSent:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelReceipt:
+    """The exchange took the cancel in. What became of the order is read, never concluded from this (rule 3)."""
+
+
+@dataclass(frozen=True, slots=True)
 class CancelTurnedDown:
     message: str
 

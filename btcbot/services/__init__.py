@@ -1,0 +1,1 @@
+"""Use cases: they wire the rooms together and own every transaction."""

@@ -1,0 +1,78 @@
+"""The control socket's verbs: what an operator may ask of a running live, each journaled and answered."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from btcbot.domain.control import ControlAnswer, ControlRequest
+from btcbot.domain.errors import BtcbotError
+from btcbot.domain.events import Event
+from btcbot.domain.ports import Ids, Observer
+from btcbot.observability.control import ask
+from btcbot.services.halting import Halting
+from btcbot.persistence.sqlite.live_store import LiveStore
+
+CONTROL_SOCKET = "control.sock"
+OPERATOR = "operator"
+
+
+async def send_command(run_dir: Path, verb: str, args: Mapping[str, str], ids: Ids) -> ControlAnswer:
+    """Ask the running live worker; raises a `BtcbotError` with the next step when none listens."""
+    return await ask(run_dir / CONTROL_SOCKET, ControlRequest(ids.new(), verb, dict(args)))
+
+
+class ControlDesk:
+    """Answers control requests. `reconcile` returns what is not clean, so that a resume can be refused with reasons."""
+
+    def __init__(
+        self,
+        store: LiveStore,
+        halting: Halting,
+        reconcile: Callable[[], Awaitable[tuple[str, ...]]],
+        changed: Callable[[], None],
+        observer: Observer,
+    ) -> None:
+        self._store = store
+        self._halting = halting
+        self._reconcile = reconcile
+        self._changed = changed
+        self._observer = observer
+
+    async def answer(self, request: ControlRequest) -> ControlAnswer:
+        self._observer.observed(Event.CONTROL_COMMAND_RECEIVED, verb=request.verb, request_id=request.id)
+        reason = str(request.args.get("reason", "")).strip()
+        if not reason:
+            return ControlAnswer(request.id, False, "a reason is required", "repeat the command with --reason TEXT")
+        match request.verb:
+            case "halt":
+                self._halting.latch(reason, OPERATOR)
+                message, next_step = "halted: no submit leaves until a person resumes; cancels go on", ""
+            case "pause":
+                self._store.set_paused(True, OPERATOR)
+                self._observer.observed(Event.PAUSED, reason=reason, by=OPERATOR)
+                message, next_step = "paused: no new entries; exits and cancels go on", "btcbot resume --reason TEXT"
+            case "resume":
+                return await self._resume(request.id, reason)
+            case _:
+                return ControlAnswer(
+                    request.id, False, f"there is no verb {request.verb[:40]!r}", "use halt, pause or resume"
+                )
+        self._changed()
+        return ControlAnswer(request.id, True, message, next_step)
+
+    async def _resume(self, request_id: str, reason: str) -> ControlAnswer:
+        try:
+            open_points = await self._reconcile()
+        except BtcbotError as error:
+            open_points = (str(error),)
+        if open_points:
+            return ControlAnswer(
+                request_id, False, "not resumed, the reconciliation is not clean: " + "; ".join(open_points),
+                "settle these points, then resume again",
+            )  # fmt: skip
+        if self._halting.reason() is not None:
+            self._halting.lift(reason, OPERATOR)
+        if self._store.is_paused():
+            self._store.set_paused(False, OPERATOR)
+        self._observer.observed(Event.RESUMED, reason=reason, by=OPERATOR)
+        self._changed()
+        return ControlAnswer(request_id, True, "resumed after a clean reconciliation", "")

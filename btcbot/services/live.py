@@ -1,0 +1,152 @@
+"""The live worker from lock to exit, and its start-up checks without starting.
+
+The order of refusals is fixed (design, section 10): settings came first, then the lock (73), then ownership (77). A
+refused start leaves the database and its WAL as they were.
+"""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+
+from btcbot.domain.errors import ExitCode
+from btcbot.domain.events import Event
+from btcbot.domain.ports import Observer
+from btcbot.domain.profiles import LiveProfile, Role
+from btcbot.execution.policy import TradingArmedPolicy
+from btcbot.observability.control import ControlServer
+from btcbot.observability.feed import FeedServer
+from btcbot.persistence.sqlite.live_store import LiveStore, ReservationLimits, Writer
+from btcbot.persistence.sqlite.lock import DatabaseLock, ProcessIdentity
+from btcbot.persistence.sqlite.ownership import judge_ownership
+from btcbot.services.control import CONTROL_SOCKET, ControlDesk
+from btcbot.services.live_feed import LiveFeed
+from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_params
+from btcbot.services.run_loop import RunLoopService, require_one_currency
+from btcbot.services.runtime import Runtime
+
+FEED_SOCKET = "feed.sock"
+
+
+async def run_live(profile: LiveProfile, runtime: Runtime, observer: Observer, build: str) -> ExitCode:
+    """Trade until SIGTERM. Raises what a person must settle, with the exit code of its kind."""
+    params = decision_params(profile)
+    with opened_store(profile, runtime, observer, build) as store:
+        wiring = LiveWiring(profile, params, runtime, store, observer)
+        _break_crash_loop(profile, runtime, store, wiring)
+        await _serve(profile, runtime, store, wiring, observer)
+        store.checkpoint()
+    observer.observed(Event.PROCESS_STOPPED, exit_code=int(ExitCode.OK))
+    return ExitCode.OK
+
+
+async def check_live(profile: LiveProfile, runtime: Runtime, observer: Observer, build: str) -> tuple[str, ...]:
+    """Every start-up check of the role, writing nothing but an empty lock file: what passed, a line each."""
+    common = profile.common
+    params = decision_params(profile)
+    passed = ["settings: complete and consistent", f"strategy: {params.strategy.name}, {params.strategy.warm_up} candles to warm up"]
+    lock = DatabaseLock.take(common.state_db_path, identity_of(profile, runtime, build))
+    try:
+        passed.append("lock: free")
+        ownership = judge_ownership(common.state_db_path, Role.LIVE)
+        passed.append("database: does not exist yet" if ownership is None else "database: live's own, sound")
+    finally:
+        lock.release()
+    policy = TradingArmedPolicy(profile, lambda: "this is only a check")
+    market, execution = connect_exchange(profile, policy, runtime, observer)
+    try:
+        await market.start()
+        require_one_currency(market.instruments, profile.limits.currency)
+        passed.append(f"exchange: {common.endpoints.api_url} lists {', '.join(sorted(market.instruments))}")
+        offset = await market.measure_offset()
+        passed.append(f"clock: {offset.offset.total_seconds():+.3f} s off the exchange's")
+        balances = await execution.reader.balances()
+        passed.append(f"key: accepted, {sum(balance.total > 0 for balance in balances)} assets held")
+    finally:
+        await execution.aclose()
+        await market.aclose()
+    return (*passed, f"armed by settings: {'yes' if profile.is_armed_by_settings else 'no'}")
+
+
+@contextmanager
+def opened_store(profile: LiveProfile, runtime: Runtime, observer: Observer, build: str) -> Iterator[LiveStore]:
+    """Lock, ownership, database, epoch, in this order; closed and released in the reverse one."""
+    common = profile.common
+    identity = identity_of(profile, runtime, build)
+    lock = DatabaseLock.take(common.state_db_path, identity)
+    try:
+        observer.observed(Event.LOCK_TAKEN, path=str(common.state_db_path))
+        limits = profile.limits
+        store = LiveStore.open(
+            common.state_db_path,
+            lock,
+            Writer(
+                Role.LIVE, runtime.instance_id, common.config_hash, build, common.deployment_id,
+                common.credentials.key.fingerprint(),
+            ),
+            ReservationLimits(
+                limits.exposure_max, limits.order_notional_max, limits.open_orders_max,
+                limits.open_orders_per_instrument_max,
+            ),
+            runtime.clock, runtime.ids, observer,
+        )  # fmt: skip
+        try:
+            yield store
+        finally:
+            store.close()
+    finally:
+        lock.release()
+
+
+def _break_crash_loop(profile: LiveProfile, runtime: Runtime, store: LiveStore, wiring: LiveWiring) -> None:
+    """supervisord restarts a worker that dies after `startsecs` for ever; here it ends (reliability I12)."""
+    starts = store.starts_since(runtime.clock.now() - profile.crash_loop_window)
+    if starts >= profile.crash_loop_starts_max:
+        wiring.halting.latch(f"{starts} starts within {profile.crash_loop_window}", by="breaker")
+
+
+async def _serve(
+    profile: LiveProfile, runtime: Runtime, store: LiveStore, wiring: LiveWiring, observer: Observer
+) -> None:
+    run_dir = profile.common.run_dir
+    market, execution = connect_exchange(profile, wiring.policy, runtime, observer)
+    feed = FeedServer(run_dir / FEED_SOCKET, LiveFeed(store, wiring.vitals, runtime.clock), observer, runtime.sleeper)
+    service = RunLoopService(wiring.parts(market, execution, feed.notify), wiring.readiness)
+    control = ControlServer(
+        run_dir / CONTROL_SOCKET,
+        ControlDesk(store, wiring.halting, service.reconcile, service.wake, observer).answer,
+        observer,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, service, number, observer)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # a closed terminal is no reason to stop trading safely
+    try:
+        await _run_beside(service.run(), (feed.run(), control.run(), market.run(), execution.hints.run()))
+    finally:
+        await execution.aclose()
+        await market.aclose()
+
+
+async def _run_beside(main: Coroutine[None, None, None], helpers: tuple[Coroutine[None, None, None], ...]) -> None:
+    """Run helpers as long as `main` runs. A helper that fails takes the whole worker down: nothing limps on."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(helper) for helper in helpers]
+            await main
+            for task in tasks:
+                task.cancel()
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None  # the first failure is the cause; the others are its echo
+
+
+def _stop(service: RunLoopService, number: signal.Signals, observer: Observer) -> None:
+    observer.observed(Event.SIGNAL_RECEIVED, signal=number.name)
+    service.stop()
+
+
+def identity_of(profile: LiveProfile, runtime: Runtime, build: str) -> ProcessIdentity:
+    common = profile.common
+    return ProcessIdentity.of_this_process(
+        Role.LIVE, runtime.instance_id, common.deployment_id, build, common.config_hash, runtime.clock.now()
+    )

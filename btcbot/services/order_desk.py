@@ -1,0 +1,82 @@
+"""One order from approval to answer: journal it, re-check, send once, keep the outcome (reliability 3.3).
+
+Whatever interrupts a send leaves the order in UNKNOWN: only the exchange's own records resolve it, never a second send.
+"""
+
+from collections.abc import Callable
+
+from btcbot.domain.errors import TradeBlockedError
+from btcbot.domain.events import Event
+from btcbot.domain.orders.evidence import CancelSent, CancelTurnedDown, CancelWanted, NoByteLeft, Silent
+from btcbot.domain.orders.intents import ApprovedOrderIntent
+from btcbot.domain.orders.records import OrderRecord
+from btcbot.domain.orders.states import OrderState
+from btcbot.domain.ports import Observer
+from btcbot.execution.policy import TradingArmedPolicy
+from btcbot.execution.ports import Execution
+from btcbot.persistence.sqlite.journal import ReservationRefused
+from btcbot.services.trading_book import TradingBook
+
+CANCELS_PER_ORDER_MAX = 20
+
+
+class OrderDesk:
+    def __init__(
+        self,
+        book: TradingBook,
+        require_fence: Callable[[], None],
+        execution: Execution,
+        policy: TradingArmedPolicy,
+        recheck: Callable[[str], str | None],
+        observer: Observer,
+    ) -> None:
+        """`recheck(pair)` names what has gone stale since the decision (data, clock), or nothing."""
+        self._journal = book
+        self._require_fence = require_fence
+        self._execution = execution
+        self._policy = policy
+        self._recheck = recheck
+        self._observer = observer
+
+    async def place(self, approved: ApprovedOrderIntent) -> OrderRecord | None:
+        """Send an approved intent at most once. Returns the order as it stands, or nothing where the journal refused it."""
+        try:
+            order = self._journal.intent(approved)
+        except ReservationRefused as refusal:
+            self._observer.observed(
+                Event.INTENT_REFUSED, decision_id=approved.intent.decision_id, pair=approved.intent.pair,
+                reasons=["reservation_refused"], detail=str(refusal),
+            )  # fmt: skip
+            return None
+        self._require_fence()
+        stale = self._recheck(order.pair)
+        blocks = (*self._policy.blocks(), *((stale,) if stale else ()))
+        if blocks:
+            reason = "; ".join(blocks)
+            self._observer.observed(Event.SUBMIT_BLOCKED, order_id=order.order_id, pair=order.pair, reason=reason)
+            return self._journal.not_sent(order, reason)
+        sending = self._journal.sending(order)
+        try:
+            answer = await self._execution.submit(sending)
+        except TradeBlockedError as blocked:
+            self._observer.observed(Event.SUBMIT_BLOCKED, order_id=order.order_id, pair=order.pair, reason=str(blocked))
+            return self._journal.record(sending.order_id, NoByteLeft(str(blocked)))
+        except BaseException as interruption:  # the request may be on the wire: whatever came, the order is unknown
+            self._journal.record(sending.order_id, Silent(f"the send was interrupted by {type(interruption).__name__}"))
+            raise
+        return self._journal.record(sending.order_id, answer)
+
+    async def cancel(self, order: OrderRecord, reason: str) -> OrderRecord:
+        """Ask for a cancel, durable before it leaves. Never blocked by halts; what came of it is read from the exchange."""
+        if order.exchange_order_id is None or order.is_terminal or order.state is OrderState.CLOSING:
+            return order
+        if order.cancels_sent >= CANCELS_PER_ORDER_MAX:
+            return order
+        if order.state is not OrderState.CANCEL_INTENT:
+            order = self._journal.record(order.order_id, CancelWanted(reason))
+        order = self._journal.record(order.order_id, CancelSent())
+        assert order.exchange_order_id is not None, "the exchange's number does not vanish"
+        receipt = await self._execution.cancel(order.exchange_order_id, order.pair)
+        if isinstance(receipt, CancelTurnedDown):
+            return self._journal.record(order.order_id, receipt)
+        return order

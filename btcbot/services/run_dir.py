@@ -1,0 +1,4 @@
+"""The names in the run directory that several processes meet at (design, section 10)."""
+
+FEED_SOCKET = "feed.sock"
+HEALTH_SOCKET = "health.sock"

@@ -1,0 +1,401 @@
+"""The live worker's heart: one cycle after another (design, section 4), each ending in one commit.
+
+Before the first cycle the loop must have reached the exchange, measured its clock, taken over the orders of the process
+before and reconciled. Until then, and whenever the exchange does not answer, nothing is submitted; the loop says so and
+waits.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from btcbot.domain.errors import BtcbotError, ConfigurationError, ExchangeUnreachable, FenceLost, UnsafeState
+from btcbot.domain.events import Event
+from btcbot.domain.feed import FeedKind
+from btcbot.domain.market import MarketSnapshot
+from btcbot.domain.instruments import Instrument
+from btcbot.domain.money import ZERO, Asset
+from btcbot.domain.orders.intents import ApprovedOrderIntent, Purpose
+from btcbot.domain.orders.records import OrderRecord
+from btcbot.domain.orders.states import OrderState
+from btcbot.domain.ports import Observer
+from btcbot.domain.profiles import LiveProfile, OnShutdown
+from btcbot.domain.state import (
+    BalancesSeen,
+    Halted,
+    HaltLifted,
+    LedgerOpened,
+    PauseSet,
+    SubmitMade,
+)
+from btcbot.execution.hints import AccountHints
+from btcbot.execution.policy import TradingArmedPolicy
+from btcbot.market_data.market import MarketData
+from btcbot.observability.logs import current_cycle
+from btcbot.persistence.sqlite.live_store import LiveStore
+from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork
+from btcbot.services.decision import CyclePlan, DecisionParams, decide, warm_up
+from btcbot.services.halting import Halting
+from btcbot.services.live_feed import Vitals
+from btcbot.services.order_desk import OrderDesk
+from btcbot.services.reconciliation import Findings, Reconciler
+from btcbot.services.runtime import Runtime
+from btcbot.services.trading_book import TradingBook
+
+WAIT_SECONDS = 2.0  # between tries to reach the exchange, scaled like every timer
+DEFECTS_IN_A_ROW_MAX = 3
+TAKE_OVER_READINGS_MAX = 10
+OFFSET_EVERY = timedelta(minutes=5)
+SHUTDOWN_PROOFS_MAX = 10
+SHUTDOWN_PROOF_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveParts:
+    """What the loop works with; built by `live_wiring`."""
+
+    profile: LiveProfile
+    runtime: Runtime
+    store: LiveStore
+    book: TradingBook
+    market: MarketData
+    reconciler: Reconciler
+    desk: OrderDesk
+    halting: Halting
+    policy: TradingArmedPolicy
+    hints: AccountHints
+    params: DecisionParams
+    vitals: Vitals
+    notify_feed: Callable[[], None]
+    observer: Observer
+
+
+class ClockOffset(ExchangeUnreachable):
+    """Our clock and the exchange's are too far apart to sign requests safely (reliability I7)."""
+
+    next_step = "synchronise this machine's clock (NTP); trading goes on by itself once the offset is small"
+
+    def __init__(self, offset: timedelta, offset_max: timedelta) -> None:
+        super().__init__(f"the clock is {offset.total_seconds():+.3f} s off the exchange's, the limit is {offset_max.total_seconds()} s")
+
+
+def require_one_currency(instruments: Mapping[str, Instrument], currency: Asset) -> None:
+    """Limits are amounts of one currency: every pair must be quoted in it."""
+    others = sorted(pair for pair, instrument in instruments.items() if instrument.quote != currency)
+    if others:
+        raise ConfigurationError(f"BTCBOT_PAIRS has {', '.join(others)}, not quoted in BTCBOT_RISK_CURRENCY {currency}")
+
+
+class Readiness:
+    """Why nothing may be submitted although nothing is halted; the policy asks it before every submit."""
+
+    def __init__(self) -> None:
+        self.waits_for: str | None = "the first reconciliation"
+
+
+class RunLoopService:
+    """Cycles until it is told to stop. One coroutine owns the trading state; a lock keeps a resume's reconcile apart."""
+
+    def __init__(self, parts: LiveParts, readiness: Readiness) -> None:
+        self._parts = parts
+        self._readiness = readiness
+        self._book = parts.book
+        self._store = parts.store
+        self._observer = parts.observer
+        self._stopping = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+        self._reconciled_at: datetime | None = None
+        self._offset_at: datetime | None = None
+        self._is_mismatched = False
+        self._cycles = 0
+        self._defects = 0
+
+    def stop(self) -> None:
+        """No new sends from now on; the cycle under way ends, then `run` returns."""
+        self._readiness.waits_for = "nothing: the worker is stopping"
+        self._stopping.set()
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Begin the next cycle early: a halt, a control command, an own fill."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Wait for the exchange, take over, then cycle. Raises only what a restart or a person must settle."""
+        await self._get_ready()
+        while not self._stopping.is_set():
+            began = self._parts.runtime.clock.monotonic()
+            await self._guarded_cycle()
+            await self._sleep(float(self._parts.profile.common.cycle_seconds), began)
+        await self._shut_down()
+
+    async def reconcile(self) -> tuple[str, ...]:
+        """For a resume: a full pass between cycles; what it returns stands in the way."""
+        if self._reconciled_at is None:
+            return (self._readiness.waits_for or "the first reconciliation is not done",)
+        async with self._one_at_a_time:
+            findings = await self._reconcile()
+            if findings.open_points:
+                findings = await self._reconcile()
+            return findings.open_points
+
+    async def _get_ready(self) -> None:
+        told = ""
+        while not self._stopping.is_set():
+            try:
+                await self._take_over()
+            except (ConfigurationError, FenceLost, UnsafeState):
+                raise
+            except BtcbotError as error:
+                self._readiness.waits_for = f"the exchange: {error}"
+                if str(error) != told:
+                    told = str(error)
+                    self._observer.observed(Event.EXCHANGE_UNREACHABLE, detail=told, waits_seconds=WAIT_SECONDS)
+                self._report_vitals("waiting")
+                await self._sleep(WAIT_SECONDS, self._parts.runtime.clock.monotonic())
+            else:
+                self._observer.observed(Event.EXCHANGE_REACHED)
+                return
+
+    async def _take_over(self) -> None:
+        parts = self._parts
+        await parts.market.start()
+        require_one_currency(parts.market.instruments, parts.profile.limits.currency)
+        await self._measure_offset()
+        parts.reconciler.take_over()
+        await self._open_books()
+        for _ in range(TAKE_OVER_READINGS_MAX):
+            findings = await self._reconcile()
+            if not self._is_mismatched or findings.halt_reason is not None:
+                break
+            await parts.runtime.sleeper.sleep(WAIT_SECONDS)
+        warm = {
+            pair: await parts.market.backfill(pair, parts.params.strategy.warm_up)
+            for pair in parts.profile.common.pairs
+        }
+        self._book.state = warm_up(self._book.state, warm, parts.params)
+        self._observer.observed(
+            Event.WARM_UP_COMPLETED, candles={pair: len(candles) for pair, candles in warm.items()}
+        )
+
+    async def _open_books(self) -> None:
+        """First start: what the account holds now is the ledger's opening. It is shown, and left alone."""
+        history = self._store.history()
+        if history.opening is None:
+            self._store.open_ledger(await self._parts.reconciler.balances())
+            history = self._store.history()
+        assert history.opening is not None, "the ledger was just opened"
+        currency = self._parts.profile.limits.currency
+        self._book.take(LedgerOpened(history.opening.get(currency, ZERO)))
+
+    async def _guarded_cycle(self) -> None:
+        """One cycle; what goes wrong in it aborts it, is counted, and halts when it repeats."""
+        cycle_id = self._parts.runtime.ids.new()
+        started_at = self._parts.runtime.clock.now()
+        current_cycle.set(cycle_id)
+        async with self._one_at_a_time:
+            unit = self._store.unit_of_work(cycle_id, started_at)
+            try:
+                await self._cycle(cycle_id, unit)
+            except (FenceLost, UnsafeState):
+                unit.rollback()
+                raise
+            except BtcbotError as error:
+                unit.rollback()
+                self._abort("exchange", str(error))
+                self._readiness.waits_for = f"an answer of the exchange: {error}"
+                self._reconciled_at = None
+            except Exception as defect:  # noqa: BLE001 - a defect must not end in a half-done cycle or a silent loop
+                unit.rollback()
+                self._defects += 1
+                self._abort("defect", f"{type(defect).__name__}: {defect}")
+                self._observer.observed(Event.DEFECT_CAUGHT, error=defect, in_a_row=self._defects)
+                if self._defects >= DEFECTS_IN_A_ROW_MAX:
+                    self._halt(f"{self._defects} cycles in a row ended in a defect ({type(defect).__name__})", "breaker")
+            else:
+                self._defects = 0
+            finally:
+                current_cycle.set(None)
+                self._parts.notify_feed()
+                self._report_vitals("cycling")
+        self._store.checkpoint()
+
+    async def _cycle(self, cycle_id: str, unit: UnitOfWork) -> None:
+        parts = self._parts
+        self._store.require_fence()
+        await self._look_after_orders(unit)
+        self._observe_control()
+        snapshot = parts.market.snapshot(self._book.state.candles_seen)
+        plan = decide(self._book.state, snapshot, parts.params, cycle_id)
+        self._book.state = plan.state
+        unit.add_snapshot(snapshot)
+        self._note(unit, plan)
+        if plan.halt_reason is not None:
+            self._halt(plan.halt_reason, "breaker")
+        for wish in plan.cancels:
+            await parts.desk.cancel(self._book.get(wish.order_id), wish.reason)
+        sent = await self._send(plan.approved)
+        self._finish(unit, snapshot, plan, sent)
+        unit.commit()
+        self._cycles += 1
+        self._observer.observed(
+            Event.CYCLE_COMPLETED, signals=len(plan.signals), orders_sent=sent,
+            working=len(self._book.state.trading.orders), equity=self._book.state.trading.equity,
+            day_pnl=self._book.state.trading.day_pnl,
+        )  # fmt: skip
+
+    async def _send(self, approved: tuple[ApprovedOrderIntent, ...]) -> int:
+        sent = 0
+        for intent in approved:
+            if self._stopping.is_set() or self._parts.halting.reason() is not None:
+                break
+            order = await self._parts.desk.place(intent)
+            if order is None:
+                continue
+            if order.state is not OrderState.NOT_SENT:
+                sent += 1
+                self._book.take(SubmitMade(order.created_at))
+        return sent
+
+    async def _look_after_orders(self, unit: UnitOfWork) -> None:
+        """Drain what the exchange has to say of our orders; the full comparison when it is due."""
+        parts = self._parts
+        now = parts.runtime.clock.now()
+        if self._offset_at is None or now - self._offset_at >= OFFSET_EVERY:
+            await self._measure_offset()
+        parts.hints.clear()
+        is_due = self._reconciled_at is None or now - self._reconciled_at >= parts.profile.reconcile_every
+        if is_due or self._is_mismatched:
+            findings = await self._reconcile()
+            unit.add_balances(findings.balances)
+        else:
+            await parts.reconciler.follow()
+
+    async def _reconcile(self) -> Findings:
+        findings = await self._parts.reconciler.reconcile()
+        self._is_mismatched = findings.is_mismatched
+        self._reconciled_at = self._parts.runtime.clock.now()
+        self._book.take(BalancesSeen({balance.asset: balance.available for balance in findings.balances}))
+        if findings.halt_reason is not None:
+            self._halt(findings.halt_reason, "reconciliation")
+        if not self._stopping.is_set():
+            self._readiness.waits_for = "ledger and balances to agree" if self._is_mismatched else None
+        return findings
+
+    async def _measure_offset(self) -> None:
+        """The clock guard (reliability I7): beyond the limit nothing is sent, and the loop says so."""
+        common = self._parts.profile.common
+        measured = await self._parts.market.measure_offset()
+        self._offset_at = self._parts.runtime.clock.now()
+        fields = {"offset_seconds": measured.offset.total_seconds(), "round_trip_seconds": measured.round_trip.total_seconds()}
+        if abs(measured.offset) <= common.clock_offset_max:
+            self._observer.observed(Event.CLOCK_OFFSET_MEASURED, **fields)
+            return
+        self._offset_at = None
+        self._observer.observed(Event.CLOCK_OFFSET_EXCEEDED, **fields)
+        raise ClockOffset(measured.offset, common.clock_offset_max)
+
+    def _observe_control(self) -> None:
+        """Bring latch and pause, which others may have changed, into the state that decides."""
+        reason = self._parts.halting.reason()
+        trading = self._book.state.trading
+        if reason is not None and trading.halt_reason is None:
+            self._book.take(Halted(reason))
+            self._observer.observed(Event.HALTED, reason=reason)
+        elif reason is None and trading.halt_reason is not None:
+            self._book.take(HaltLifted())
+        if self._store.is_paused() != trading.is_paused:
+            self._book.take(PauseSet(self._store.is_paused()))
+
+    def _halt(self, reason: str, by: str) -> None:
+        self._parts.halting.latch(reason, by)
+        self._book.take(Halted(reason))
+
+    async def _cancel_once(self, order: OrderRecord, reason: str) -> None:
+        if order.state in (OrderState.OPEN, OrderState.PARTIAL, OrderState.CANCEL_INTENT):
+            await self._parts.desk.cancel(order, reason)
+
+    def _note(self, unit: UnitOfWork, plan: CyclePlan) -> None:
+        """Signals, verdicts and notes of the plan, for the record and for the log."""
+        for signal in plan.signals:
+            unit.add_signal(signal)
+            self._observer.observed(
+                Event.SIGNAL_RAISED, pair=signal.pair, direction=str(signal.direction), reason=signal.reason
+            )
+        for verdict in plan.verdicts:
+            intent = verdict.intent
+            reasons = () if isinstance(verdict, ApprovedOrderIntent) else verdict.named_reasons()
+            unit.add_verdict(intent.decision_id, intent.pair, str(intent.side), not reasons, reasons)
+            if reasons:
+                self._observer.observed(
+                    Event.INTENT_REFUSED, decision_id=intent.decision_id, pair=intent.pair, side=str(intent.side),
+                    reasons=[f"{name}: {numbers}" for name, numbers in reasons],
+                )  # fmt: skip
+
+    def _finish(self, unit: UnitOfWork, snapshot: MarketSnapshot, plan: CyclePlan, sent: int) -> None:
+        trading = self._book.state.trading
+        assert trading.day is not None, "deciding turns the day first"
+        now = self._parts.runtime.clock.now()
+        unit.add_feed(
+            FeedKind.CYCLE,
+            {
+                "cycle_id": unit.cycle_id, "signals": len(plan.signals), "approved": len(plan.approved),
+                "refused": len(plan.verdicts) - len(plan.approved), "sent": sent, "notes": list(plan.notes),
+            },
+        )  # fmt: skip
+        unit.finish(
+            CycleRecord(
+                outcome="completed", snapshot_id=snapshot.snapshot_id, equity=trading.equity,
+                equity_peak=trading.equity_peak, day_pnl=trading.day_pnl, day=trading.day,
+                day_opening_pnl=trading.day_opening_pnl, orders_sent=sent, halted=trading.halt_reason is not None,
+                paused=trading.is_paused, ended_at=now,
+            )
+        )  # fmt: skip
+
+    def _abort(self, kind: str, detail: str) -> None:
+        self._observer.observed(Event.CYCLE_FAILED, kind=kind, detail=detail)
+
+    def _report_vitals(self, phase: str) -> None:
+        parts = self._parts
+        trading = self._book.state.trading
+        parts.vitals.figures = {
+            "phase": phase, "cycles": self._cycles, "cycle_seconds": str(parts.profile.common.cycle_seconds),
+            "cycled_at": parts.runtime.clock.now().isoformat(), "halt_reason": parts.halting.reason(),
+            "paused": trading.is_paused, "armed": not parts.policy.blocks(), "blocks": list(parts.policy.blocks()),
+            "unresolved": sum(order.is_unresolved for order in trading.orders.values()),
+            "working": len(trading.orders), "equity": str(trading.equity), "day_pnl": str(trading.day_pnl),
+            "market_age_seconds": {pair: age.total_seconds() for pair, age in parts.market.ages().items()},
+        }  # fmt: skip
+
+    async def _sleep(self, seconds: float, began: float) -> None:
+        """What is left of the period; no catch-up bursts. A halt, a control command or an own fill wakes early."""
+        left = seconds - (self._parts.runtime.clock.monotonic() - began)
+        hinted = asyncio.ensure_future(self._parts.hints.wait())
+        woken = asyncio.ensure_future(self._woken.wait())
+        try:
+            await asyncio.wait({hinted, woken}, timeout=max(left, 0), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hinted.cancel()
+            woken.cancel()
+            self._woken.clear()
+
+    async def _shut_down(self) -> None:
+        """Cancel what should not outlive us and prove it gone, within a bound; the next start reconciles the rest."""
+        if self._parts.profile.on_shutdown is not OnShutdown.CANCEL or self._reconciled_at is None:
+            return
+        for _ in range(SHUTDOWN_PROOFS_MAX):
+            open_entries = [order for order in self._book.state.trading.working() if order.purpose is Purpose.ENTRY]
+            if not open_entries:
+                return
+            try:
+                for order in open_entries:
+                    await self._cancel_once(order, "shutdown")
+                await self._parts.runtime.sleeper.sleep(SHUTDOWN_PROOF_SECONDS)
+                await self._parts.reconciler.follow()
+            except (FenceLost, UnsafeState):
+                raise
+            except BtcbotError as error:
+                self._observer.observed(Event.RECONCILIATION_FAILED, detail=str(error), phase="shutdown")
+                return

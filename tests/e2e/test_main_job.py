@@ -1,0 +1,109 @@
+"""The main job for real: three programs under supervisord, trading on the generated market, judged from outside."""
+
+import os
+import re
+import signal
+
+import pytest
+from stack import Stack, stack
+from truth import assert_books_agree
+
+FILLS = "SELECT count(DISTINCT order_id) FROM fills"
+UNFINISHED = (
+    "SELECT count(*) FROM order_heads WHERE state NOT IN ('not_sent', 'rejected', 'absent_sealed', 'filled', 'canceled')"
+)
+AUDIT = ("process_role", "process_instance_id", "cycle_id", "config_hash")
+
+
+def come_to_rest(running: Stack) -> None:
+    """Halt as an operator would, and wait until every order of ours is over."""
+    halted = running.btcbot("live", "halt", "--reason", "the test compares the books")
+    assert halted.code == 0, halted.err
+    running.until(lambda: running.count(UNFINISHED) == 0, 60, "all orders over")
+
+
+@pytest.mark.timeout(400)
+def test_the_main_job_trades_and_its_books_are_true() -> None:
+    with stack("--seed", "1") as running:
+        status = running.ctl("status")
+        assert len(re.findall(r"^btcbot-\w+ +RUNNING", status.out, re.MULTILINE)) == 3, status.out
+        running.until(lambda: running.count(FILLS) >= 4, 200, "four filled orders")
+
+        health = running.btcbot("monitor", "health", "--json")
+        assert health.code in (0, 1), health.out
+        for table in ("cycles", "signals", "verdicts", "orders", "order_history", "fills", "ledger", "outbox"):
+            assert running.count(f"SELECT count(*) FROM {table}") > 0, f"{table} is empty"
+            empty = " OR ".join(f"{column} IS NULL OR {column} = ''" for column in AUDIT)
+            assert running.count(f"SELECT count(*) FROM {table} WHERE {empty}") == 0, f"{table} has rows nobody owns"
+        running.until(
+            lambda: int(str(running.rows("SELECT count(*) FROM feed_copy", database=running.monitor_db)[0][0])) > 0,
+            30, "the monitor has copies of the feed",
+        )  # fmt: skip
+
+        come_to_rest(running)
+        assert_books_agree(running)
+        assert {str(line["process_role"]) for line in running.log("btcbot-live")} == {"live"}
+        stopped = running.stop()
+        assert stopped.code == 0, stopped.err
+        assert running.stop().code == 0, "stopping twice is no failure"
+
+
+@pytest.mark.timeout(500)
+def test_operators_stop_and_restart_each_program_and_trading_goes_on() -> None:
+    with stack("--seed", "2", changes={"live": {"BTCBOT_CRASH_LOOP_STARTS_MAX": "100"}}) as running:
+        running.until(lambda: running.count(FILLS) >= 1, 200, "a first fill")
+        for program in ("btcbot-live", "btcbot-monitor", "btcbot-sandbox"):
+            assert running.ctl("restart", program).code == 0, f"restarting {program}"
+        assert running.ctl("stop", "btcbot-live").code == 0
+        assert running.ctl("start", "btcbot-live").code == 0
+        before = running.count("SELECT count(*) FROM cycles")
+        running.until(lambda: running.count("SELECT count(*) FROM cycles") > before + 10, 120, "ten more cycles")
+        come_to_rest(running)
+        assert_books_agree(running)
+        assert running.rows("SELECT DISTINCT verb FROM control") == [("halt",)], "only the test's own halt"
+
+
+def kill_and_recover(running: Stack, times: int) -> None:
+    for number in range(times):
+        victim = running.pid("btcbot-live")
+        cycles = running.count("SELECT count(*) FROM cycles")
+        running.until(lambda: running.count("SELECT count(*) FROM cycles") > cycles + number % 7, 120, "cycles between kills")
+        os.kill(victim, signal.SIGKILL)
+        running.until(
+            lambda: "RUNNING" in running.ctl("status", "btcbot-live").out and running.pid("btcbot-live") != victim,
+            60, f"a new live worker after kill {number + 1}",
+        )  # fmt: skip
+    cycles = running.count("SELECT count(*) FROM cycles")
+    running.until(lambda: running.count("SELECT count(*) FROM cycles") > cycles, 120, "cycles after the last kill")
+    come_to_rest(running)
+    assert_books_agree(running)
+
+
+KILL_PROFILE = {"live": {"BTCBOT_CRASH_LOOP_STARTS_MAX": "1000"}}
+
+
+@pytest.mark.timeout(500)
+def test_killed_three_times_it_loses_and_doubles_nothing() -> None:
+    with stack("--seed", "3", "--startsecs", "1", changes=KILL_PROFILE) as running:
+        running.until(lambda: running.count(FILLS) >= 1, 200, "a first fill")
+        kill_and_recover(running, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.kill
+@pytest.mark.timeout(1800)
+def test_killed_twenty_times_it_loses_and_doubles_nothing() -> None:
+    with stack("--seed", "4", "--startsecs", "1", changes=KILL_PROFILE) as running:
+        running.until(lambda: running.count(FILLS) >= 1, 200, "a first fill")
+        kill_and_recover(running, 20)
+        assert running.count(FILLS) >= 3, "it traded between the kills"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", ["1", "2", "3", "4", "5"])
+def test_ten_minutes_bring_twenty_filled_orders(seed: str) -> None:
+    with stack("--seed", seed) as running:
+        running.until(lambda: running.count(FILLS) >= 20, 600, "twenty filled orders within ten minutes")
+        come_to_rest(running)
+        assert_books_agree(running)
