@@ -6,13 +6,17 @@ as it sees one; from then on the row holds even when the file is gone.
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from btcbot.domain.errors import UnsafeState
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Observer
-from btcbot.persistence.sqlite.live_store import LiveStore
+
+if TYPE_CHECKING:  # the monitor and `btcbot halt` write the file without the database room
+    from btcbot.persistence.sqlite.live_store import LiveStore
 
 HALT_FILE = "halt"
+HALT_FILE_MODE = 0o660
 REASON_CHARACTERS_MAX = 500
 
 
@@ -21,12 +25,13 @@ def write_halt_file(run_dir: Path, reason: str) -> Path:
     path = run_dir / HALT_FILE
     line = " ".join(reason.split())[:REASON_CHARACTERS_MAX] + "\n"
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, HALT_FILE_MODE)
     except FileExistsError:
         return path
     except OSError as error:
         raise UnsafeState(f"the halt file {path} cannot be written ({error.strerror})") from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, HALT_FILE_MODE)  # whatever the umask: the other role's user shares the group
         file.write(line)
         file.flush()
         os.fsync(file.fileno())
@@ -36,7 +41,7 @@ def write_halt_file(run_dir: Path, reason: str) -> Path:
 class Halting:
     """Live's view of the latch. `reason()` is asked before every submit."""
 
-    def __init__(self, store: LiveStore, run_dir: Path, observer: Observer) -> None:
+    def __init__(self, store: "LiveStore", run_dir: Path, observer: Observer) -> None:
         self._store = store
         self._path = run_dir / HALT_FILE
         self._observer = observer

@@ -1,0 +1,1 @@
+"""Arguments, exit codes, and which service to start; no logic."""

@@ -1,0 +1,1 @@
+"""What the environment says, validated once and passed down as frozen profiles."""
