@@ -1,0 +1,91 @@
+# Everything a person or a machine does with a checkout. Needs Python 3.11 or newer, make, and (once) a package registry.
+#
+#   make run      the sandbox exchange, the live worker and the monitor, in the foreground; Ctrl-C stops all three
+#   make start    the same in the background;  make stop  ends them
+#   make test     everything that has to hold: lint, types, import contracts, then every test
+#
+# Variables: PYTHON=python3.12 picks the interpreter of a new environment. For run and start:
+# SOURCE=FILE (recorded market data), SEED=7 (of the generator), PAIRS=BTCTRY,ETHTRY, RATE=20 (clock rate),
+# SPEED=1 (recorded seconds per sandbox second), ARGS="..." (anything else that deploy/up takes).
+
+export LC_ALL = C
+SHELL = /bin/sh
+.NOTPARALLEL:
+.DEFAULT_GOAL = help
+
+VENV = .venv
+BIN = $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest
+UP = $(BIN)/python deploy/up
+UP_OPTIONS = $${SOURCE:+--source "$$SOURCE"} $${SEED:+--seed "$$SEED"} $${PAIRS:+--pairs "$$PAIRS"} \
+	$${RATE:+--clock-rate "$$RATE"} $${SPEED:+--speed "$$SPEED"} $(ARGS)
+
+# A stamp is as new as what was installed from: nothing to do means one look at file times.
+RUN_STAMP = $(VENV)/.installed-run
+DEV_STAMP = $(VENV)/.installed-dev
+
+.PHONY: help run start stop env test lint format lock docker-test kill-test clean
+
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
+
+run: $(RUN_STAMP)
+	@$(UP) run $(UP_OPTIONS)
+
+start: $(RUN_STAMP)
+	@$(UP) start $(UP_OPTIONS)
+
+stop: $(RUN_STAMP)
+	@$(UP) stop
+
+env: $(DEV_STAMP)
+
+# The project itself is built by the locked backend, without fetching anything.
+$(RUN_STAMP): requirements/run.lock pyproject.toml requirements/install.sh
+	@sh requirements/install.sh $(VENV) requirements/run.lock
+	@touch $@
+
+$(DEV_STAMP): requirements/dev.lock pyproject.toml requirements/install.sh
+	@sh requirements/install.sh $(VENV) requirements/dev.lock
+	@touch $@ $(RUN_STAMP)
+
+# Lint, types and contracts come first: they answer in seconds.
+lint: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m lint btcbot
+	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
+	$(BIN)/python -m lint.unused btcbot lint deploy deploy/state-listener deploy/up deploy/with-env
+	$(BIN)/deptry .
+	$(BIN)/mypy --cache-dir .cache/mypy
+
+format: $(DEV_STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Tests that start real programs get a session each, so that nothing of one lingers in the other.
+test: lint
+	$(PYTEST) -m 'not slow' -n 2 --ignore tests/e2e --ignore tests/docker
+	$(PYTEST) -m 'not slow' tests/e2e
+	$(PYTEST) -m 'not slow' tests/docker
+
+docker-test: $(DEV_STAMP)
+	$(PYTEST) tests/docker
+
+# Twenty times `kill -9` of the live worker while it trades; then the books are compared with the exchange's own record.
+kill-test: $(DEV_STAMP)
+	$(PYTEST) -m kill tests/e2e
+
+# Renews both locks to the newest versions that pyproject.toml allows. Needs uv; nothing else does.
+# To renew one package only: make lock LOCK_OPTIONS='--upgrade-package NAME'
+LOCK_OPTIONS = --upgrade
+LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-header --quiet $(LOCK_OPTIONS)
+
+lock:
+	$(LOCK) --group build --output-file requirements/run.lock
+	$(LOCK) --group dev --constraint requirements/run.lock --output-file requirements/dev.lock
+
+clean:
+	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache build dist
+	find btcbot lint tests -name __pycache__ -type d -prune -exec rm -rf {} +

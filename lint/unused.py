@@ -1,0 +1,49 @@
+"""`python -m lint.unused FOLDER...`: prints code that nothing in these folders uses; exits 1 if there is any.
+
+Tests do not count as use: what only a test calls is dead. vulture goes by names, so a hit is certain and a miss is not.
+"""
+
+import sys
+
+from vulture import Vulture
+
+KINDS = frozenset({"function", "class", "method", "property", "unreachable_code"})
+
+# Called by a library, by name.
+CALLED_FROM_OUTSIDE = (
+    "check",  # import-linter: Contract
+    "render_broken_contract",  # import-linter: Contract
+    "Meta",  # peewee: Model
+    "db_value",  # peewee: Field
+    "python_value",  # peewee: Field
+    "settings_customise_sources",  # pydantic-settings: BaseSettings
+    "process_redirect",  # websockets: connect
+    "enqueue",  # logging.handlers: QueueHandler
+    "handle",  # logging.handlers: QueueListener
+    "handleError",  # logging: Handler
+    "make_connection",  # xmlrpc.client: Transport
+    "MayImportContract",  # import-linter: named in .importlinter
+)
+
+CALLED_THROUGH_DECORATOR = (
+    "@*.command",  # typer
+    "@*.callback",  # typer
+    "@*.register",  # functools.singledispatch
+    "@field_validator",
+    "@model_validator",
+    "@field_serializer",
+)
+
+
+def unused(folders: list[str]) -> list[str]:
+    """One line for each; the folders are those whose use counts."""
+    vulture = Vulture(ignore_names=CALLED_FROM_OUTSIDE, ignore_decorators=CALLED_THROUGH_DECORATOR)
+    vulture.scavenge(folders)
+    return [item.get_report() for item in vulture.get_unused_code(min_confidence=60) if item.typ in KINDS]
+
+
+if __name__ == "__main__":
+    found = unused(sys.argv[1:])
+    for line in found:
+        print(line)
+    sys.exit(1 if found else 0)
