@@ -9,7 +9,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from btcbot.domain.balances import Balance
 from btcbot.domain.errors import BtcbotError, ExchangeUnreachable, KeyRefused
@@ -24,8 +24,10 @@ AGE_SECONDS_MIN = 3.0  # heartbeats come each second, so shorter cycles are not 
 GRACE_SECONDS = 60.0  # in which a process may start before being silent is a failure
 OFFSET_FINE = timedelta(seconds=1)
 ROUND_TRIP_FINE = timedelta(seconds=2)
-READING_SECONDS = 10.0  # after which a reading counts as not taken
-KEY_READ_EVERY_SECONDS = 15.0  # balances are dear: live needs most of the budget that both share
+READING_SECONDS = 30.0  # after which a reading counts as not taken
+# The monitor has a fifth of the exchange's limits (reliability I13); asking more often would only be waiting.
+OFFSET_EVERY_SECONDS = 30.0
+KEY_EVERY_SECONDS = 15.0
 BACKLOG_FINE = 500
 BACKLOG_MAX = 10_000
 
@@ -80,15 +82,15 @@ class HealthService:
         self._common = profile.common
         self._build = build
         self._public = public
-        self._private = private
+        self._offset = _Periodic(public.measure_offset, OFFSET_EVERY_SECONDS, clock)
+        self._key = _Periodic(private.balances, KEY_EVERY_SECONDS, clock)
         self._database = database
         self._live = live
         self._clock = clock
-        self._key_read_at: float | None = None
-        self._key: tuple[Balance, ...] | BtcbotError = ()
 
     async def check(self) -> HealthReport:
-        offset, key = await asyncio.gather(_taken(self._public.measure_offset), self._key_reading())
+        ages = self._public.ages()  # before anything that takes time
+        offset, key = await asyncio.gather(self._offset.reading(), self._key.reading())
         return HealthReport(
             self._clock.now(),
             (
@@ -97,7 +99,7 @@ class HealthService:
                 exchange_check(offset),
                 clock_check(offset, self._common.clock_offset_max),
                 key_check(key),
-                market_check(self._public.ages(), self._common.pairs, self._common.market_age_max),
+                market_check(ages, self._common.pairs, self._common.market_age_max),
                 *live_checks(self._live(), float(self._common.cycle_seconds)),
             ),
         )
@@ -108,12 +110,24 @@ class HealthService:
         except BtcbotError as error:
             return error
 
-    async def _key_reading(self) -> tuple[Balance, ...] | BtcbotError:
+
+class _Periodic(Generic[T]):
+    """A reading that stays good for a while. One that failed is taken again at the next opportunity."""
+
+    def __init__(self, read: Callable[[], Awaitable[T]], every: float, clock: Clock) -> None:
+        self._read = read
+        self._every = every
+        self._clock = clock
+        self._taken_at = 0.0
+        self._last: T | BtcbotError | None = None
+
+    async def reading(self) -> T | BtcbotError:
         moment = self._clock.monotonic()
-        if self._key_read_at is None or moment - self._key_read_at >= KEY_READ_EVERY_SECONDS:
-            self._key = await _taken(self._private.balances)
-            self._key_read_at = moment
-        return self._key
+        last = self._last
+        if last is None or isinstance(last, BtcbotError) or moment - self._taken_at >= self._every:
+            last = await _taken(self._read)
+            self._last, self._taken_at = last, moment
+        return last
 
 
 def configuration_check(common: CommonProfile, build: str) -> Check:

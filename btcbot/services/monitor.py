@@ -95,7 +95,7 @@ async def check_monitor(profile: MonitorProfile, runtime: Runtime, observer: Obs
         if ownership is None:
             passed.append("database: does not exist yet")
         else:
-            ownership.require_fits(_writer_of(profile, "check", build), common.state_db_path)
+            ownership.require_fits(_writer_of(profile, runtime, build), common.state_db_path)
             passed.append("database: the monitor's own, sound")
     finally:
         lock.release()
@@ -116,11 +116,10 @@ async def check_monitor(profile: MonitorProfile, runtime: Runtime, observer: Obs
 def opened_store(profile: MonitorProfile, runtime: Runtime, observer: Observer, build: str) -> Iterator[MonitorStore]:
     """Lock, ownership, database, in this order; closed and released in the reverse one."""
     path = profile.common.state_db_path
-    identity = _identity_of(profile, runtime, build)
-    lock = DatabaseLock.take(path, identity)
+    lock = DatabaseLock.take(path, _identity_of(profile, runtime, build))
     try:
         observer.observed(Event.LOCK_TAKEN, path=str(path))
-        writer = _writer_of(profile, identity.instance_id, build)
+        writer = _writer_of(profile, runtime, build)
         store = MonitorStore.open(path, lock, writer, runtime.clock, runtime.ids, observer)
         try:
             yield store
@@ -185,13 +184,13 @@ def _stop(watcher: Watcher, number: signal.Signals, observer: Observer) -> None:
 def _identity_of(profile: MonitorProfile, runtime: Runtime, build: str) -> ProcessIdentity:
     common = profile.common
     return ProcessIdentity.of_this_process(
-        Role.MONITOR, runtime.ids.new(), common.deployment_id, build, common.config_hash, runtime.clock.now()
+        Role.MONITOR, runtime.instance_id, common.deployment_id, build, common.config_hash, runtime.clock.now()
     )
 
 
-def _writer_of(profile: MonitorProfile, instance_id: str, build: str) -> Writer:
+def _writer_of(profile: MonitorProfile, runtime: Runtime, build: str) -> Writer:
     common = profile.common
     return Writer(
-        Role.MONITOR, instance_id, common.config_hash, build, common.deployment_id,
+        Role.MONITOR, runtime.instance_id, common.config_hash, build, common.deployment_id,
         common.credentials.key.fingerprint(),
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""History, backtest, optimisation, reports."""

@@ -1,0 +1,1 @@
+"""The gate: approve or refuse, with typed reasons that carry their numbers."""

@@ -1,0 +1,60 @@
+"""The gate: the only place that approves an intent, and fail-closed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from btcbot.domain.orders.intents import ApprovedOrderIntent, Intent
+from btcbot.risk.reasons import Reason, RuleFailed
+from btcbot.risk.rules import FITNESS, RULES, Look, Rule
+from btcbot.risk.view import RiskView
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An intent with every reason against it, gravest first."""
+
+    intent: Intent
+    reasons: tuple[Reason, ...]
+
+    def named_reasons(self) -> tuple[tuple[str, str], ...]:
+        """Each reason's name and numbers, as text, for storage and logs."""
+        return tuple((reason.name, reason.numbers) for reason in self.reasons)
+
+
+def assess(intent: Intent, view: RiskView, rules: tuple[Rule, ...] = RULES) -> ApprovedOrderIntent | Refused:
+    """Judge one intent by every rule that applies to its purpose."""
+    assert intent.pair == view.pair, "an intent is judged by the view of its own instrument"
+    reasons = _each_once(_objections(intent, view, rules))
+    if reasons:
+        return Refused(intent, reasons)
+    return ApprovedOrderIntent(intent, intent.reservation(view.fee_ratio))
+
+
+def market_reasons(view: RiskView) -> tuple[Reason, ...]:
+    """Why this reading of the market is not fit to value a position by; empty when it is."""
+    return _each_once(reason for look in FITNESS if (reason := _looked(look, view)) is not None)
+
+
+def _objections(intent: Intent, view: RiskView, rules: tuple[Rule, ...]) -> Iterator[Reason]:
+    for rule in rules:
+        if rule.applies_to(intent.purpose) and (reason := _judged(rule, intent, view)) is not None:
+            yield reason
+
+
+def _judged(rule: Rule, intent: Intent, view: RiskView) -> Reason | None:
+    try:
+        return rule.judge(intent, view)
+    except Exception as error:  # noqa: BLE001 - a rule that breaks, on whatever input, must refuse; the reason says so
+        return RuleFailed(rule.name, f"{type(error).__name__}: {error}")
+
+
+def _looked(look: Look, view: RiskView) -> Reason | None:
+    try:
+        return look(view)
+    except Exception as error:  # noqa: BLE001 - a reading that cannot be judged is not fit; the reason says so
+        return RuleFailed(look.__name__, f"{type(error).__name__}: {error}")
+
+
+def _each_once(reasons: Iterator[Reason]) -> tuple[Reason, ...]:
+    """Two rules may find the same fact missing; it is said once. Compared as text: a NaN does not equal itself."""
+    return tuple({str(reason): reason for reason in reasons}.values())

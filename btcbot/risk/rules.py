@@ -1,0 +1,391 @@
+"""The risk policy: small pure rules, gravest first, and to which orders each applies.
+
+A rule says nothing, or the reason with the numbers that decided it. Rules do not lean on one another: each refuses by
+itself what it cannot judge.
+
+Entries face every rule. An exit takes risk away, so it is refused only for what would make it harmful: no fit data to
+price it by, a form that the exchange or the position does not bear, an answer still owed. No pause, loss, cap or
+throttle stands in its way; neither does a jump or a wide spread, since a limit price within the collar bounds what it
+can lose.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import wraps
+
+from btcbot.domain.market import Level
+from btcbot.domain.money import ZERO, Amount
+from btcbot.domain.orders.intents import Intent, Purpose, Side
+from btcbot.domain.profiles import RiskLimits
+from btcbot.domain.state import ENTRY_MEMORY, TradingState
+from btcbot.risk import reasons
+from btcbot.risk.reasons import Reason
+from btcbot.risk.view import RiskView
+
+NUMBER_MAX = Decimal(10) ** 18  # no price or quantity of any instrument comes near it
+DIGITS_MAX = 30  # so that products of two are exact in the money context
+
+Judge = Callable[[Intent, RiskView], Reason | None]
+Look = Callable[[RiskView], Reason | None]  # a rule that asks nothing of the intent
+
+
+# ------------------------------------------------------------------------------------------------------------ halt
+
+
+def trading_is_not_halted(view: RiskView) -> Reason | None:
+    return None if view.state.halt_reason is None else reasons.TradingHalted(view.state.halt_reason)
+
+
+# ---------------------------------------------------------------------------------------------------------- market
+
+
+def market_is_there(view: RiskView) -> Reason | None:
+    return reasons.MarketMissing(view.pair) if view.market is None else None
+
+
+def market_is_fresh(view: RiskView) -> Reason | None:
+    """An age below zero is as absurd as one that is too high."""
+    if view.market is None or timedelta() <= view.market.book_age <= view.limits.market_age_max:
+        return None
+    return reasons.MarketStale(view.market.book_age, view.limits.market_age_max)
+
+
+def market_is_without_gaps(view: RiskView) -> Reason | None:
+    return reasons.MarketGapped(view.pair) if view.market is not None and view.market.is_gapped else None
+
+
+def book_has_both_sides(view: RiskView) -> Reason | None:
+    if view.market is None:
+        return None
+    if not view.market.book.bids:
+        return reasons.BookSideEmpty(Side.BUY)
+    return None if view.market.book.asks else reasons.BookSideEmpty(Side.SELL)
+
+
+def book_is_well_formed(view: RiskView) -> Reason | None:
+    if view.market is None:
+        return None
+    book = view.market.book
+    return _malformed(Side.BUY, book.bids) or _malformed(Side.SELL, book.asks)
+
+
+def book_is_not_crossed(view: RiskView) -> Reason | None:
+    if view.market is None or view.market.book.mid is None:
+        return None
+    bid, ask = view.market.book.bids[0].price, view.market.book.asks[0].price
+    return None if bid < ask else reasons.BookCrossed(bid, ask)
+
+
+def spread_is_within_max(view: RiskView) -> Reason | None:
+    if view.market is None or view.mid is None:
+        return reasons.MidMissing(view.pair)
+    bid, ask = view.market.book.bids[0].price, view.market.book.asks[0].price
+    ratio_max = view.limits.spread_ratio_max
+    return None if ask - bid <= view.mid * ratio_max else reasons.SpreadAboveMax(bid, ask, ratio_max)
+
+
+def price_has_not_jumped(view: RiskView) -> Reason | None:
+    """Against the last good mark; the first reading of a process has none to be measured by."""
+    mid, mark = view.mid, view.last_good_mark
+    if mid is None:
+        return reasons.MidMissing(view.pair)
+    if mark is None or abs(mid - mark) <= mark * view.limits.jump_ratio_max:
+        return None
+    return reasons.PriceJumped(mid, mark, view.limits.jump_ratio_max)
+
+
+# --------------------------------------------------------------------------------------------- instrument and order
+
+
+def instrument_is_trading(view: RiskView) -> Reason | None:
+    if view.market is None or view.market.instrument.is_trading:
+        return None
+    return reasons.InstrumentNotTrading(view.pair)
+
+
+def instrument_is_as_listed(intent: Intent, view: RiskView) -> Reason | None:
+    if view.market is None or intent.instrument == view.market.instrument:
+        return None
+    return reasons.InstrumentChanged(intent.instrument, view.market.instrument)
+
+
+def quote_is_the_limits_currency(intent: Intent, view: RiskView) -> Reason | None:
+    quote, currency = intent.instrument.quote, view.limits.currency
+    return None if quote == currency else reasons.CurrencyForeign(quote, currency)
+
+
+def side_fits_purpose(intent: Intent, _view: RiskView) -> Reason | None:
+    fits = (intent.side is Side.BUY) == (intent.purpose is Purpose.ENTRY)
+    return None if fits else reasons.SideUnfit(intent.side, intent.purpose)
+
+
+def order_is_positive(intent: Intent, _view: RiskView) -> Reason | None:
+    if _is_sane(intent.price) and _is_sane(intent.quantity):
+        return None
+    return reasons.OrderNotPositive(intent.price, intent.quantity)
+
+
+def order_is_on_grid(intent: Intent, _view: RiskView) -> Reason | None:
+    instrument = intent.instrument
+    if instrument.is_on_grid(intent.price, intent.quantity):
+        return None
+    return reasons.OrderOffGrid(intent.price, instrument.price_step, intent.quantity, instrument.lot_step)
+
+
+def price_is_within_band(intent: Intent, _view: RiskView) -> Reason | None:
+    """The exchange's own floor and ceiling."""
+    instrument = intent.instrument
+    if instrument.price_min <= intent.price <= instrument.price_max:
+        return None
+    return reasons.PriceOutsideBand(intent.price, instrument.price_min, instrument.price_max)
+
+
+def price_is_within_collar(intent: Intent, view: RiskView) -> Reason | None:
+    mid, ratio_max = view.mid, view.limits.collar_ratio_max
+    if mid is None:
+        return reasons.MidMissing(view.pair)
+    within = abs(intent.price - mid) <= mid * ratio_max
+    return None if within else reasons.PriceOutsideCollar(intent.price, mid, ratio_max)
+
+
+def notional_is_not_below_min(intent: Intent, _view: RiskView) -> Reason | None:
+    notional_min = Amount(intent.instrument.notional_min, intent.instrument.quote)
+    return None if notional_min <= intent.notional else reasons.NotionalBelowMin(intent.notional, notional_min)
+
+
+def notional_is_within_max(intent: Intent, view: RiskView) -> Reason | None:
+    notional_max = view.limits.order_notional_max
+    return None if intent.notional <= notional_max else reasons.NotionalAboveMax(intent.notional, notional_max)
+
+
+# ------------------------------------------------------------------------------------------------- our own orders
+
+
+def no_order_of_the_pair_is_unresolved(view: RiskView) -> Reason | None:
+    """While an answer is owed, the pair is closed for entries, whatever the side."""
+    for order in view.state.working(view.pair):
+        if order.is_unresolved:
+            return reasons.OrderUnresolved(order.order_id, order.side, order.state)
+    return None
+
+
+def no_order_of_the_side_is_unresolved(intent: Intent, view: RiskView) -> Reason | None:
+    for order in view.state.working(view.pair):
+        if order.is_unresolved and order.side is intent.side:
+            return reasons.OrderUnresolved(order.order_id, order.side, order.state)
+    return None
+
+
+def own_orders_are_not_crossed(intent: Intent, view: RiskView) -> Reason | None:
+    for order in view.crossing(intent.side, intent.price):
+        return reasons.OwnOrderCrossed(order.order_id, order.price, intent.price)
+    return None
+
+
+def exit_is_within_position(intent: Intent, view: RiskView) -> Reason | None:
+    """No short, and no coin promised twice: other unfinished sells have theirs reserved."""
+    base = intent.instrument.base
+    if intent.quantity <= view.sellable(base):
+        return None
+    reserved = view.state.reserved(base, view.pair).number
+    return reasons.ExitAbovePosition(intent.quantity, view.instrument_state.position, reserved)
+
+
+def open_orders_are_below_max(view: RiskView) -> Reason | None:
+    count, count_max = len(view.state.orders), view.limits.open_orders_max
+    return None if count < count_max else reasons.OpenOrdersAtMax(count, count_max)
+
+
+def instrument_orders_are_below_max(view: RiskView) -> Reason | None:
+    count, count_max = len(view.state.working(view.pair)), view.limits.open_orders_per_instrument_max
+    return None if count < count_max else reasons.InstrumentOrdersAtMax(count, count_max)
+
+
+def submits_are_below_max(view: RiskView) -> Reason | None:
+    count = sum(moment > view.now - timedelta(minutes=1) for moment in view.state.submitted_at)
+    count_max = view.limits.submits_per_minute_max
+    return None if count < count_max else reasons.SubmitsAtMax(count, count_max)
+
+
+# ------------------------------------------------------------------------------------------------- money and pauses
+
+
+def positions_are_valued(view: RiskView) -> Reason | None:
+    for pair in view.unvalued():
+        return reasons.MarkMissing(pair)
+    return None
+
+
+def day_loss_is_below_max(view: RiskView) -> Reason | None:
+    if view.state.day is None:
+        return reasons.DayUnknown(view.limits.currency)
+    return day_loss(view.state, view.limits)
+
+
+def drawdown_is_below_max(view: RiskView) -> Reason | None:
+    return drawdown(view.state, view.limits)
+
+
+def trading_is_not_paused(view: RiskView) -> Reason | None:
+    return reasons.TradingPaused(view.pair) if view.state.is_paused else None
+
+
+def volatility_pause_is_over(view: RiskView) -> Reason | None:
+    until = view.instrument_state.paused_until
+    return None if until is None or view.now >= until else reasons.VolatilityPauseOn(until)
+
+
+def position_stays_within_max(intent: Intent, view: RiskView) -> Reason | None:
+    held, reserved = view.held(view.pair), view.reserved_by_buys(view.pair)
+    wanted, position_max = intent.reservation(view.fee_ratio), view.limits.position_notional_max
+    if held + reserved + wanted <= position_max:
+        return None
+    return reasons.PositionAboveMax(held, reserved, wanted, position_max)
+
+
+def exposure_stays_within_max(intent: Intent, view: RiskView) -> Reason | None:
+    held, reserved = view.held_in_all(), view.reserved_by_buys()
+    wanted, exposure_max = intent.reservation(view.fee_ratio), view.limits.exposure_max
+    if held + reserved + wanted <= exposure_max:
+        return None
+    return reasons.ExposureAboveMax(held, reserved, wanted, exposure_max)
+
+
+def balance_suffices(intent: Intent, view: RiskView) -> Reason | None:
+    available, spendable = view.state.available.get(view.limits.currency), view.spendable()
+    if available is None or spendable is None:
+        return reasons.BalanceUnknown(view.limits.currency)
+    wanted = intent.reservation(view.fee_ratio)
+    if wanted <= spendable:
+        return None
+    return reasons.BalanceTooLow(view.money(available), view.own_cash(), view.reserved_by_buys(), wanted)
+
+
+def entries_are_below_max(view: RiskView) -> Reason | None:
+    count = sum(moment > view.now - ENTRY_MEMORY for moment in view.instrument_state.entered_at)
+    count_max = view.limits.entries_per_hour_max
+    return None if count < count_max else reasons.EntriesAtMax(count, count_max)
+
+
+def entry_cooldown_is_over(view: RiskView) -> Reason | None:
+    """A clock that stepped back makes the wait longer, never shorter."""
+    entered_at = view.instrument_state.entered_at
+    if not entered_at or view.now - max(entered_at) >= view.limits.entry_cooldown:
+        return None
+    return reasons.EntryTooSoon(view.now - max(entered_at), view.limits.entry_cooldown)
+
+
+# ------------------------------------------------------------------------------------------------------- the policy
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    control: str  # in reliability's control table
+    purposes: frozenset[Purpose]
+    judge: Judge
+
+    @property
+    def name(self) -> str:
+        return self.judge.__name__
+
+    def applies_to(self, purpose: Purpose) -> bool:
+        return purpose in self.purposes
+
+
+def _looking(look: Look) -> Judge:
+    """A rule that asks nothing of the intent, in the shape of those that do."""
+
+    @wraps(look)
+    def judge(_intent: Intent, view: RiskView) -> Reason | None:
+        return look(view)
+
+    return judge
+
+
+ENTRY, EXIT, EVERY = frozenset({Purpose.ENTRY}), frozenset({Purpose.EXIT}), frozenset(Purpose)
+
+RULES: tuple[Rule, ...] = (  # gravest first
+    Rule("I1", EVERY, _looking(trading_is_not_halted)),
+    Rule("PT9", EVERY, _looking(market_is_there)),
+    Rule("PT9", EVERY, _looking(market_is_fresh)),
+    Rule("PT9", EVERY, _looking(market_is_without_gaps)),
+    Rule("PT9", EVERY, _looking(book_has_both_sides)),
+    Rule("PT9", EVERY, _looking(book_is_well_formed)),
+    Rule("PT9", EVERY, _looking(book_is_not_crossed)),
+    Rule("PT12", EVERY, instrument_is_as_listed),
+    Rule("PT4", ENTRY, quote_is_the_limits_currency),
+    Rule("PT5", EVERY, side_fits_purpose),
+    Rule("PT9", EVERY, order_is_positive),
+    Rule("PT12", EVERY, order_is_on_grid),
+    Rule("PT2", EVERY, price_is_within_band),
+    Rule("PT2", EVERY, price_is_within_collar),
+    Rule("PT12", EVERY, notional_is_not_below_min),
+    Rule("PT1", ENTRY, notional_is_within_max),
+    Rule("PT5", EXIT, exit_is_within_position),
+    Rule("PT8", ENTRY, _looking(no_order_of_the_pair_is_unresolved)),
+    Rule("PT8", EVERY, no_order_of_the_side_is_unresolved),
+    Rule("PT10", EVERY, own_orders_are_not_crossed),
+    Rule("I3", ENTRY, _looking(positions_are_valued)),
+    Rule("I3", ENTRY, _looking(day_loss_is_below_max)),
+    Rule("I3", ENTRY, _looking(drawdown_is_below_max)),
+    Rule("PT4", ENTRY, position_stays_within_max),
+    Rule("PT4", ENTRY, exposure_stays_within_max),
+    Rule("PT5", ENTRY, balance_suffices),
+    Rule("PT11", ENTRY, _looking(instrument_is_trading)),
+    Rule("PT9", ENTRY, _looking(spread_is_within_max)),
+    Rule("PT9", ENTRY, _looking(price_has_not_jumped)),
+    Rule("I11", ENTRY, _looking(volatility_pause_is_over)),
+    Rule("I1", ENTRY, _looking(trading_is_not_paused)),
+    Rule("PT15", ENTRY, _looking(open_orders_are_below_max)),
+    Rule("PT15", ENTRY, _looking(instrument_orders_are_below_max)),
+    Rule("PT6", ENTRY, _looking(submits_are_below_max)),
+    Rule("PT7", ENTRY, _looking(entries_are_below_max)),
+    Rule("PT7", ENTRY, _looking(entry_cooldown_is_over)),
+)
+
+FITNESS: tuple[Look, ...] = (  # what makes a reading of the market fit to value a position by
+    market_is_there,
+    market_is_fresh,
+    market_is_without_gaps,
+    book_has_both_sides,
+    book_is_well_formed,
+    book_is_not_crossed,
+    spread_is_within_max,
+)
+
+
+def day_loss(state: TradingState, limits: RiskLimits) -> Reason | None:
+    """The breaker of the day: at the limit is over it."""
+    if state.day is None or state.day_pnl > -limits.day_loss_max.of(limits.currency):
+        return None
+    return reasons.DayLossAtMax(state.day, Amount(state.day_pnl, limits.currency), limits.day_loss_max)
+
+
+def drawdown(state: TradingState, limits: RiskLimits) -> Reason | None:
+    """The breaker of the whole: the fall from the highest equity there ever was."""
+    peak, equity = state.equity_peak, state.equity
+    if peak <= ZERO or peak - equity < peak * limits.drawdown_ratio_max:
+        return None
+    currency = limits.currency
+    return reasons.DrawdownAtMax(Amount(equity, currency), Amount(peak, currency), limits.drawdown_ratio_max)
+
+
+def _is_sane(number: Decimal) -> bool:
+    return number.is_finite() and 0 < number <= NUMBER_MAX and len(number.as_tuple().digits) <= DIGITS_MAX
+
+
+def _malformed(side: Side, levels: tuple[Level, ...]) -> Reason | None:
+    """The first level that is not finite, not positive, absurdly large, or not worse than the one before it."""
+    before: Decimal | None = None
+    for place, level in enumerate(levels):
+        is_sane = _is_sane(level.price) and _is_sane(level.quantity)
+        if not is_sane or (before is not None and not _is_worse(side, level.price, before)):
+            return reasons.BookMalformed(side, place, level.price, level.quantity)
+        before = level.price
+    return None
+
+
+def _is_worse(side: Side, price: Decimal, before: Decimal) -> bool:
+    return price < before if side is Side.BUY else price > before

@@ -1,0 +1,10 @@
+"""Every unit test counts money as the processes do: in the one context that traps a rounding."""
+
+import pytest
+
+from btcbot.domain.money import use_money_context
+
+
+@pytest.fixture(scope="session", autouse=True)
+def money_context() -> None:
+    use_money_context()
