@@ -55,7 +55,7 @@ lint: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m lint btcbot
 	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
-	$(BIN)/python -m lint.unused btcbot lint deploy deploy/state-listener deploy/up deploy/with-env
+	$(BIN)/python -m lint.unused btcbot lint deploy deploy/entry deploy/healthcheck deploy/state-listener deploy/up deploy/with-env
 	$(BIN)/deptry .
 	$(BIN)/mypy --cache-dir .cache/mypy
 

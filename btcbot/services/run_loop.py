@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from btcbot.domain.errors import BtcbotError, ConfigurationError, ExchangeUnreachable, FenceLost, UnsafeState
+from btcbot.domain.errors import BtcbotError, ConfigurationError, ExchangeUnreachable, FenceLost, KeyRefused, UnsafeState
 from btcbot.domain.events import Event
 from btcbot.domain.feed import FeedKind
 from btcbot.domain.market import MarketSnapshot
@@ -202,6 +202,11 @@ class RunLoopService:
             except (FenceLost, UnsafeState):
                 unit.rollback()
                 raise
+            except KeyRefused as refusal:
+                # Nothing private is sent any more, cancels included: only a person can mend a key.
+                unit.rollback()
+                self._abort("key", str(refusal))
+                self._halt(str(refusal), "exchange")
             except BtcbotError as error:
                 unit.rollback()
                 self._abort("exchange", str(error))
