@@ -49,7 +49,11 @@ async def check_live(profile: LiveProfile, runtime: Runtime, observer: Observer,
     try:
         passed.append("lock: free")
         ownership = judge_ownership(common.state_db_path, Role.LIVE)
-        passed.append("database: does not exist yet" if ownership is None else "database: live's own, sound")
+        if ownership is None:
+            passed.append("database: does not exist yet")
+        else:
+            ownership.require_fits(writer_of(profile, runtime, build), common.state_db_path)
+            passed.append("database: live's own, sound")
     finally:
         lock.release()
     policy = TradingArmedPolicy(profile, lambda: "this is only a check")
@@ -80,10 +84,7 @@ def opened_store(profile: LiveProfile, runtime: Runtime, observer: Observer, bui
         store = LiveStore.open(
             common.state_db_path,
             lock,
-            Writer(
-                Role.LIVE, runtime.instance_id, common.config_hash, build, common.deployment_id,
-                common.credentials.key.fingerprint(),
-            ),
+            writer_of(profile, runtime, build),
             ReservationLimits(
                 limits.exposure_max, limits.order_notional_max, limits.open_orders_max,
                 limits.open_orders_per_instrument_max,
@@ -150,3 +151,11 @@ def identity_of(profile: LiveProfile, runtime: Runtime, build: str) -> ProcessId
     return ProcessIdentity.of_this_process(
         Role.LIVE, runtime.instance_id, common.deployment_id, build, common.config_hash, runtime.clock.now()
     )
+
+
+def writer_of(profile: LiveProfile, runtime: Runtime, build: str) -> Writer:
+    common = profile.common
+    return Writer(
+        Role.LIVE, runtime.instance_id, common.config_hash, build, common.deployment_id,
+        common.credentials.key.fingerprint(),
+    )  # fmt: skip

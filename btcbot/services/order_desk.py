@@ -9,12 +9,12 @@ from btcbot.domain.errors import TradeBlockedError
 from btcbot.domain.events import Event
 from btcbot.domain.orders.evidence import CancelSent, CancelTurnedDown, CancelWanted, NoByteLeft, Silent
 from btcbot.domain.orders.intents import ApprovedOrderIntent
+from btcbot.domain.orders.journaling import ReservationRefused
 from btcbot.domain.orders.records import OrderRecord
 from btcbot.domain.orders.states import OrderState
 from btcbot.domain.ports import Observer
 from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.execution.ports import Execution
-from btcbot.persistence.sqlite.journal import ReservationRefused
 from btcbot.services.trading_book import TradingBook
 
 CANCELS_PER_ORDER_MAX = 20

@@ -1,0 +1,181 @@
+"""The hash chain through every row that matters: epochs, orders and their history, fills, ledger, cycles, control.
+
+Each link's hash covers the hash before it and the row's content, so that a changed, removed or inserted row breaks
+every later link. The content is the JSON of all columns that hold something, sorted by name: a later schema may add
+columns without changing what was hashed. Only a cut at the very end cannot be seen from inside; whoever keeps the head
+elsewhere sees it.
+"""
+
+import hashlib
+import heapq
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Protocol
+
+from btcbot.persistence.sqlite.errors import TamperedRecords
+from btcbot.persistence.sqlite.models import CHAINED, CONTENT_OF_CYCLE, INSERTS, Cycles, Row
+
+HASH_COLUMN = "chain_hash"
+SEQUENCE_COLUMN = "chain_sequence"
+
+
+class Rows(Protocol):
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def fetchone(self) -> Any: ...
+
+
+class Readable(Protocol):
+    """A connection, or the store's own."""
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """The last link: how many there are, and the hash that stands for all of them."""
+
+    sequence: int
+    hash: str
+
+    def next(self, table: str, row: Mapping[str, object]) -> "ChainHead":
+        """The head after this row, whose own hash column is left out."""
+        text = f"{self.hash}\n{canonical(table, row)}"
+        return ChainHead(self.sequence + 1, hashlib.sha256(text.encode()).hexdigest())
+
+
+def genesis(db_uuid: str) -> ChainHead:
+    """Where the chain of a database begins: no two databases share a chain."""
+    return ChainHead(0, hashlib.sha256(db_uuid.encode()).hexdigest())
+
+
+def canonical(table: str, row: Mapping[str, object]) -> str:
+    """A row as one text that depends on nothing but its content."""
+    content = {name: value for name, value in row.items() if value is not None and name != HASH_COLUMN}
+    return json.dumps([table, content], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def content_hash(texts: Sequence[str]) -> str:
+    """Stands for a cycle's own rows, in the order of their tables and then of their writing."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def read_head(connection: Readable, db_uuid: str) -> ChainHead:
+    """The last link that the tables hold."""
+    head = genesis(db_uuid)
+    for model in _chained_in(connection):
+        row = connection.execute(
+            f"SELECT {SEQUENCE_COLUMN}, {HASH_COLUMN} FROM {INSERTS[model].table} "
+            f"ORDER BY {SEQUENCE_COLUMN} DESC LIMIT 1"
+        ).fetchone()
+        if row is not None and row[0] > head.sequence:
+            head = ChainHead(*row)
+    return head
+
+
+def verify_tail(connection: Readable, db_uuid: str, links_max: int) -> None:
+    """Check the last links against the one before them: what a start can afford. Raises `TamperedRecords`."""
+    begin = max(read_head(connection, db_uuid).sequence - links_max, 0)
+    _verify_links(connection, _link_at(connection, begin) if begin else genesis(db_uuid))
+
+
+def verify_chain(connection: Readable, db_uuid: str) -> None:
+    """Check everything: each link, each cycle's content, each snapshot's name, each order's head against its history.
+
+    Raises `TamperedRecords` naming the first place where the records contradict themselves.
+    """
+    _verify_links(connection, genesis(db_uuid))
+    if Cycles in _chained_in(connection):
+        _verify_cycles(connection)
+        _verify_snapshots(connection)
+        _verify_heads(connection)
+
+
+def _verify_links(connection: Readable, head: ChainHead) -> None:
+    streams = (_rows_after(connection, model, head.sequence) for model in _chained_in(connection))
+    for sequence, table, row in heapq.merge(*streams, key=lambda link: link[0]):
+        if sequence != head.sequence + 1:
+            raise TamperedRecords(f"the hash chain jumps from link {head.sequence} to {sequence} ({table})")
+        head = head.next(table, row)
+        if head.hash != row[HASH_COLUMN]:
+            raise TamperedRecords(f"link {sequence} of the hash chain ({table}) does not fit its row")
+
+
+def _rows_after(connection: Readable, model: type[Row], sequence: int) -> Iterator[tuple[int, str, dict[str, object]]]:
+    insert = INSERTS[model]
+    cursor = connection.execute(
+        f"SELECT {', '.join(insert.columns)} FROM {insert.table} "
+        f"WHERE {SEQUENCE_COLUMN} > ? ORDER BY {SEQUENCE_COLUMN}",
+        (sequence,),
+    )
+    place = insert.columns.index(SEQUENCE_COLUMN)
+    for values in cursor:
+        yield values[place], insert.table, dict(zip(insert.columns, values, strict=True))
+
+
+def _link_at(connection: Readable, sequence: int) -> ChainHead:
+    for model in _chained_in(connection):
+        row = connection.execute(
+            f"SELECT {HASH_COLUMN} FROM {INSERTS[model].table} WHERE {SEQUENCE_COLUMN} = ?", (sequence,)
+        ).fetchone()
+        if row is not None:
+            return ChainHead(sequence, row[0])
+    raise TamperedRecords(f"link {sequence} of the hash chain is missing")
+
+
+def _verify_cycles(connection: Readable) -> None:
+    streams = [_texts_by_cycle(connection, model) for model in CONTENT_OF_CYCLE]
+    heads = [next(stream, None) for stream in streams]
+    for cycle_id, expected in connection.execute("SELECT cycle_id, content_hash FROM cycles ORDER BY id"):
+        texts: list[str] = []
+        for place, stream in enumerate(streams):
+            group = heads[place]
+            if group is not None and group[0] == cycle_id:
+                texts.extend(group[1])
+                heads[place] = next(stream, None)
+        if content_hash(texts) != expected:
+            raise TamperedRecords(f"signals, verdicts, events or balances of cycle {cycle_id} are not as committed")
+    for left in heads:
+        if left is not None:
+            raise TamperedRecords(f"there are rows of a cycle {left[0]} that was not committed")
+
+
+def _texts_by_cycle(connection: Readable, model: type[Row]) -> Iterator[tuple[str, list[str]]]:
+    insert = INSERTS[model]
+    cursor = connection.execute(f"SELECT {', '.join(insert.columns)} FROM {insert.table} ORDER BY id")
+    rows = (dict(zip(insert.columns, values, strict=True)) for values in cursor)
+    for cycle_id, group in groupby(rows, key=lambda row: str(row["cycle_id"])):
+        yield cycle_id, [canonical(insert.table, row) for row in group]
+
+
+def _verify_snapshots(connection: Readable) -> None:
+    for snapshot_id, content in connection.execute("SELECT snapshot_id, content FROM snapshots"):
+        try:
+            name = hashlib.sha256(zlib.decompress(content)).hexdigest()
+        except zlib.error:
+            name = "unreadable"
+        if name != snapshot_id:
+            raise TamperedRecords(f"the content of snapshot {snapshot_id} is not what it is named after")
+
+
+def _verify_heads(connection: Readable) -> None:
+    row = connection.execute(
+        """
+        SELECT orders.order_id, order_heads.state, last.after FROM orders
+        LEFT JOIN order_heads ON order_heads.order_id = orders.order_id
+        LEFT JOIN order_history AS last ON last.id =
+          (SELECT max(id) FROM order_history WHERE order_history.order_id = orders.order_id)
+        WHERE order_heads.state IS NOT coalesce(last.after, 'intent') LIMIT 1
+        """
+    ).fetchone()
+    if row is not None:
+        raise TamperedRecords(f"order {row[0]} is said to be {row[1]}, and its history ends in {row[2]}")
+
+
+def _chained_in(connection: Readable) -> tuple[type[Row], ...]:
+    """The chained tables that this role's database has."""
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    return tuple(model for model in CHAINED if INSERTS[model].table in names)

@@ -1,0 +1,49 @@
+"""What can go wrong with a database file, divided by what one can do about it."""
+
+from btcbot.domain.errors import BtcbotError, OwnershipError, UnsafeState
+
+
+class DamagedDatabase(OwnershipError):
+    """This role's database, and not whole any more: truncated, bits flipped, triggers dropped, its log missing."""
+
+    next_step = "do not write to it; put the last verified backup in its place, or point STATE_DB_PATH at a new path"
+
+
+class NewerSchema(OwnershipError):
+    """The file was written by a later btcbot."""
+
+    next_step = "start the newer btcbot that wrote it; an older one cannot read it"
+
+
+class ForeignDeployment(OwnershipError):
+    """This role's database, yet of another deployment, another API key or another exchange."""
+
+    next_step = "use the settings it was made with, or point STATE_DB_PATH at a path that does not exist yet"
+
+
+class UnsafePath(OwnershipError):
+    """The database, its lock or their directory could be reached or replaced by somebody else."""
+
+    next_step = "use a directory of this user's own with mode 0700, and in it plain files with mode 0600 and no links"
+
+
+class TamperedRecords(UnsafeState):
+    """The records contradict their own hash chain."""
+
+    next_step = "do not trade on these records; compare them with a verified backup and with the exchange's history"
+
+
+class DatabaseBlocked(UnsafeState):
+    """Nothing was written: another program holds the database, or the disk is full. A later try may succeed."""
+
+    next_step = "close other programs that hold the database, make room on its disk, then start again"
+
+
+class DatabaseFailed(UnsafeState):
+    """The disk failed under a write. Whether it was kept is unknown, so the store takes no more; the process ends."""
+
+    next_step = "look at the disk and the kernel's log; the next start finds out what was kept"
+
+
+class RecordRefused(BtcbotError):
+    """The database refused a row: a key that exists, a cross-role write, a change of what is append-only."""

@@ -1,0 +1,237 @@
+"""Live's database as the services see it: journal, unit of work, books, latch, and the feed's outbox."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from btcbot.domain.balances import Balance
+from btcbot.domain.feed import FeedKind, FeedMessage
+from btcbot.domain.ledger import EntryKind, LedgerEntry
+from btcbot.domain.money import ZERO, Amount, Asset, parse
+from btcbot.domain.orders.evidence import Fill
+from btcbot.domain.orders.intents import Purpose
+from btcbot.domain.orders.records import OrderRecord
+from btcbot.domain.ports import Clock, Ids, Observer
+from btcbot.domain.profiles import Role
+from btcbot.persistence.sqlite.errors import RecordRefused
+from btcbot.persistence.sqlite.fields import read_utc, utc_text
+from btcbot.persistence.sqlite.journal import (
+    ReservationLimits,
+    ReservationRefused,
+    SqliteJournal,
+    book_entries,
+    read_entries,
+    read_fills,
+)
+from btcbot.persistence.sqlite.lock import DatabaseLock
+from btcbot.persistence.sqlite.models import Control, Cycles
+from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store
+from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork, write_cursor
+from btcbot.persistence.sqlite.writer import Writer
+
+__all__ = [
+    "CycleRecord", "LiveStore", "ReservationLimits", "ReservationRefused", "TradingHistory", "UnitOfWork", "Writer",
+]  # fmt: skip
+
+ENTRY_MEMORY = timedelta(hours=1)
+LEDGER_OPENED = "ledger_opened"
+COUNTED = ("cycles", "signals", "verdicts", "orders", "fills", "ledger", "events", "snapshots", "outbox")
+
+
+@dataclass(frozen=True, slots=True)
+class TradingHistory:
+    """What a start rebuilds the trading state from."""
+
+    orders: tuple[OrderRecord, ...]  # not over yet, oldest first
+    fills: tuple[Fill, ...]  # all, in booking order
+    entries: tuple[tuple[str, datetime], ...]  # pair and time of each entry journaled within the last hour
+    opening: dict[Asset, Decimal] | None  # nothing until the ledger was opened
+    transfers: tuple[LedgerEntry, ...]
+    last_cycle: CycleRecord | None
+
+
+class LiveStore:
+    def __init__(
+        self, store: OpenStore, lock: DatabaseLock, writer: Writer, limits: ReservationLimits, clock: Clock, ids: Ids
+    ) -> None:
+        """Use `open`."""
+        self._database = store.database
+        self._recorder = store.recorder
+        self._lock = lock
+        self._clock = clock
+        self._summed_ids = 0
+        self._sums: dict[Asset, Decimal] = {}
+        self.db_uuid = store.db_uuid
+        self.fingerprint = store.fingerprint
+        self.epoch = store.recorder.epoch
+        self.was_unclean = lock.was_unclean
+        self.journal = SqliteJournal(
+            store.recorder, limits, ids, writer.deployment_id, writer.arm_token_hash(store.db_uuid)
+        )
+
+    @classmethod
+    def open(
+        cls, path: Path, lock: DatabaseLock, writer: Writer, limits: ReservationLimits, clock: Clock, ids: Ids,
+        observer: Observer,
+    ) -> "LiveStore":  # fmt: skip
+        """Open live's database under its lock, or make it. Refusals write nothing; see `opening.open_store`."""
+        assert writer.role is Role.LIVE, "live's store is written by live"
+        return cls(open_store(path, lock, writer, clock, ids, observer), lock, writer, limits, clock, ids)
+
+    def unit_of_work(self, cycle_id: str, started_at: datetime) -> UnitOfWork:
+        """Begin a cycle's records. Until it ends, journal commits carry its cycle and its snapshot."""
+        return UnitOfWork(self._recorder, cycle_id, started_at)
+
+    def history(self) -> TradingHistory:
+        since = utc_text(self._clock.now() - ENTRY_MEMORY)
+        entries = self._database.execute(
+            "SELECT pair, created_at FROM orders WHERE created_at > ? AND purpose = ? ORDER BY created_at",
+            (since, Purpose.ENTRY.value),
+        )
+        return TradingHistory(
+            tuple(self.journal.unfinished()), read_fills(self._database),
+            tuple((pair, read_utc(created_at)) for pair, created_at in entries), self._opening(),
+            read_entries(self._database, EntryKind.TRANSFER), self._last_cycle(),
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------------- the books
+
+    def open_ledger(self, balances: Iterable[Balance]) -> None:
+        """Book what the account holds now as the ledger's opening, once; `RecordRefused` where it is open already."""
+        if self.cursor(LEDGER_OPENED) is not None:
+            raise RecordRefused("the ledger was opened before")
+        at = self._recorder.moment().at
+        with self._recorder.transaction():
+            entries = tuple(
+                LedgerEntry(EntryKind.OPENING, Amount(balance.total, balance.asset), f"opening/{balance.asset}", at)
+                for balance in balances
+                if balance.total != 0
+            )
+            book_entries(self._recorder, entries, at)
+            write_cursor(self._recorder, LEDGER_OPENED, utc_text(at), at)
+
+    def ledger_balances(self) -> dict[Asset, Decimal]:
+        """What the ledger adds up to per asset; reads on from the last entry that was added."""
+        rows = self._database.execute(
+            "SELECT id, asset, number FROM ledger WHERE id > ? ORDER BY id", (self._summed_ids,)
+        )
+        for entry_id, asset, number in rows:
+            self._sums[Asset(asset)] = self._sums.get(Asset(asset), ZERO) + parse(number)
+            self._summed_ids = entry_id
+        return dict(self._sums)
+
+    def book_transfers(self, entries: Iterable[LedgerEntry]) -> None:
+        """Book deposits and withdrawals. One that was booked before, by its source, is left as it is."""
+        at = self._recorder.moment().at
+        with self._recorder.transaction():
+            new = tuple(
+                entry
+                for entry in entries
+                if self._database.value(
+                    "SELECT 1 FROM ledger WHERE source = ? AND kind = ? AND asset = ?",
+                    (entry.source, entry.kind.value, entry.amount.asset),
+                )
+                is None
+            )
+            book_entries(self._recorder, new, at)
+
+    # ------------------------------------------------------------------------------------------------- the latch
+
+    def halt(self) -> str | None:
+        """Why trading is halted: the first reason since a person lifted the last one, or nothing.
+
+        News that contradicts what was believed of an order halts by itself: its history row is the latch, so that no
+        crash can come between booking it and halting.
+        """
+        lifted = self._database.value("SELECT coalesce(max(chain_sequence), 0) FROM control WHERE verb = 'lift'")
+        row = self._database.execute(
+            """
+            SELECT reason, chain_sequence FROM control WHERE verb = 'halt' AND chain_sequence > ?1
+            UNION ALL
+            SELECT 'order ' || order_id || ' took ' || event || ' while ' || before || ': ' || detail, chain_sequence
+            FROM order_history WHERE is_alarm = 1 AND chain_sequence > ?1
+            ORDER BY chain_sequence LIMIT 1
+            """,
+            (lifted,),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def latch_halt(self, reason: str, by: str) -> None:
+        """Make a halt durable and tell the monitor. Each call is kept; the first since the last lift is shown."""
+        self._say("halt", reason, by)
+
+    def lift_halt(self, reason: str, by: str) -> None:
+        """A person's word, after which the latch is open again."""
+        self._say("lift", reason, by)
+
+    def is_paused(self) -> bool:
+        last = self._database.value(
+            "SELECT verb FROM control WHERE verb IN ('pause', 'resume') ORDER BY chain_sequence DESC LIMIT 1"
+        )
+        return bool(last == "pause")
+
+    def set_paused(self, paused: bool, by: str) -> None:
+        if paused != self.is_paused():
+            self._say("pause" if paused else "resume", "", by)
+
+    # -------------------------------------------------------------------------------------- the feed, and the rest
+
+    def cursor(self, name: str) -> str | None:
+        value: str | None = self._database.value("SELECT value FROM cursors WHERE name = ?", (name,))
+        return value
+
+    def starts_since(self, moment: datetime) -> int:
+        """How often the database was opened since then, this time included: for the crash-loop breaker."""
+        return int(self._database.value("SELECT count(*) FROM epochs WHERE opened_at >= ?", (utc_text(moment),)))
+
+    def outbox_after(self, number: int, limit: int) -> tuple[FeedMessage, ...]:
+        """The next messages for a reader that has all up to `number`."""
+        rows = self._database.execute(
+            "SELECT number, kind, at, body FROM outbox WHERE number > ? ORDER BY number LIMIT ?", (number, limit)
+        )
+        return tuple(FeedMessage(each, FeedKind(kind), read_utc(at), json.loads(body)) for each, kind, at, body in rows)
+
+    def outbox_last(self) -> int:
+        return int(self._database.value("SELECT coalesce(max(number), 0) FROM outbox"))
+
+    def chain_head(self) -> tuple[int, str]:
+        """Number and hash of the last link: whoever keeps it elsewhere can tell a cut or an older copy."""
+        return self._recorder.head.sequence, self._recorder.head.hash
+
+    def require_fence(self) -> None:
+        """`FenceLost` unless the lock file is ours and nobody has opened the database since. Two stats and one read."""
+        self._lock.require_held()
+        self._recorder.require_epoch()
+
+    def checkpoint(self) -> None:
+        """Move a long log into the file; between cycles."""
+        self._database.checkpoint()
+
+    def counts(self) -> dict[str, int]:
+        """Rows per table, for a person."""
+        return {name: int(self._database.value(f"SELECT count(*) FROM {name}")) for name in COUNTED}
+
+    def close(self) -> None:
+        """Close in order; the lock is released by whoever took it."""
+        close_store(self._database, self._lock)
+
+    def _say(self, verb: str, reason: str, by: str) -> None:
+        at = self._recorder.moment().at
+        with self._recorder.transaction():
+            self._recorder.insert(Control, epoch=self.epoch, verb=verb, reason=reason, by=by, at=at)
+            self._recorder.tell(FeedKind.HALT, {"verb": verb, "reason": reason, "by": by}, at)
+
+    def _opening(self) -> dict[Asset, Decimal] | None:
+        if self.cursor(LEDGER_OPENED) is None:
+            return None
+        return {entry.amount.asset: entry.amount.number for entry in read_entries(self._database, EntryKind.OPENING)}
+
+    def _last_cycle(self) -> CycleRecord | None:
+        rows = self._database.rows(Cycles.select().order_by(Cycles.id.desc()).limit(1))
+        if not rows:
+            return None
+        row = rows[0]
+        return CycleRecord(**{name: row[name] for name in CycleRecord.__dataclass_fields__})
