@@ -1,5 +1,6 @@
 """What holds for every test: no warning filters leak to children, no settings leak in, and no skip goes unexplained."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in tuple(os.environ):
         if name == "PYTHONWARNINGS" or name in UNPREFIXED or name.startswith(OURS):
             del os.environ[name]
+    # Otherwise the virtual-time plugin opens a loop around the first test that needs none, and nobody closes it.
+    asyncio.set_event_loop(None)
     config.pluginmanager.register(ReasonedSkips(_allowed_skips()), "reasoned-skips")
 
 

@@ -9,9 +9,9 @@ from btcbot.domain.events import Event
 from btcbot.domain.ports import Ids, Observer
 from btcbot.observability.control import ask
 from btcbot.services.halting import Halting
+from btcbot.services.run_dir import CONTROL_SOCKET
 from btcbot.persistence.sqlite.live_store import LiveStore
 
-CONTROL_SOCKET = "control.sock"
 OPERATOR = "operator"
 
 

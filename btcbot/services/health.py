@@ -67,7 +67,10 @@ class DatabaseReading:
 
 
 class HealthService:
-    """Takes the readings and puts the checks together. `live` gives what the feed told last."""
+    """Takes the readings and puts the checks together. `live` gives what the feed told last.
+
+    `grace_seconds` is how long what has not been heard or seen yet may still be starting.
+    """
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class HealthService:
         database: Callable[[], DatabaseReading | None],
         live: Callable[[], LiveReading],
         clock: Clock,
+        grace_seconds: float,
     ) -> None:
         self._common = profile.common
         self._build = build
@@ -87,9 +91,14 @@ class HealthService:
         self._database = database
         self._live = live
         self._clock = clock
+        self._grace_seconds = grace_seconds
+        self._began = clock.monotonic()
+        # A scaled clock turns one late wake-up of this machine into many seconds: one real second is nobody's fault.
+        self._slack = timedelta(seconds=float(profile.common.clock.rate - 1))
 
     async def check(self) -> HealthReport:
         ages = self._public.ages()  # before anything that takes time
+        is_starting = self._clock.monotonic() - self._began < self._grace_seconds
         offset, key = await asyncio.gather(self._offset.reading(), self._key.reading())
         return HealthReport(
             self._clock.now(),
@@ -99,8 +108,12 @@ class HealthService:
                 exchange_check(offset),
                 clock_check(offset, self._common.clock_offset_max),
                 key_check(key),
-                market_check(ages, self._common.pairs, self._common.market_age_max),
-                *live_checks(self._live(), float(self._common.cycle_seconds)),
+                market_check(
+                    ages, self._common.pairs, self._common.market_age_max + self._slack, is_starting=is_starting
+                ),
+                *live_checks(
+                    self._live(), float(self._common.cycle_seconds), self._grace_seconds, self._slack.total_seconds()
+                ),
             ),
         )
 
@@ -184,7 +197,10 @@ def exchange_check(reading: Offset | BtcbotError) -> Check:
 
 
 def clock_check(reading: Offset | BtcbotError, offset_max: timedelta) -> Check:
-    """Beyond the limit, signed requests are refused by the exchange and live sends nothing (reliability I7)."""
+    """Beyond the limit, signed requests are refused by the exchange and live sends nothing (reliability I7).
+
+    An answer that took long says little of the clock: only what half the round trip cannot explain counts.
+    """
     name = "clock"
     if isinstance(reading, BtcbotError):
         return Check(
@@ -194,12 +210,15 @@ def clock_check(reading: Offset | BtcbotError, offset_max: timedelta) -> Check:
             "the exchange's time could not be read",
             "see the check `exchange`",
         )
-    offset = abs(reading.offset)
-    detail = f"{reading.offset.total_seconds():+.3f} s against the exchange, at most {offset_max.total_seconds():g} s"
+    offset, doubt = abs(reading.offset), reading.round_trip / 2
+    detail = (
+        f"{reading.offset.total_seconds():+.3f} s (give or take {doubt.total_seconds():.3f} s) against the exchange, "
+        f"at most {offset_max.total_seconds():g} s"
+    )
     remedy = "synchronise this machine's clock (chronyc tracking, or timedatectl)"
-    if offset > offset_max:
+    if offset - doubt > offset_max:
         return Check(name, Status.FAIL, Reason.CLOCK_OFFSET_EXCEEDED, detail, remedy)
-    if offset > OFFSET_FINE:
+    if offset - doubt > OFFSET_FINE:
         return Check(name, Status.WARN, Reason.CLOCK_OFFSET_HIGH, detail, remedy)
     return _fine(name, detail)
 
@@ -212,9 +231,15 @@ def key_check(reading: tuple[Balance, ...] | BtcbotError) -> Check:
     return _fine(name, f"the read-only key was let in; {len(reading)} balances")
 
 
-def market_check(ages: Mapping[str, timedelta], pairs: tuple[str, ...], age_max: timedelta) -> Check:
+def market_check(
+    ages: Mapping[str, timedelta], pairs: tuple[str, ...], age_max: timedelta, *, is_starting: bool
+) -> Check:
     name = "market data"
     missing = [pair for pair in pairs if pair not in ages]
+    if missing and is_starting:
+        return Check(
+            name, Status.WARN, Reason.STARTING_UP, f"no order book of {', '.join(missing)} yet", "wait; books are read"
+        )
     if missing:
         return Check(
             name, Status.FAIL, Reason.MARKET_DATA_STALE, f"no order book of {', '.join(missing)}",
@@ -230,13 +255,19 @@ def market_check(ages: Mapping[str, timedelta], pairs: tuple[str, ...], age_max:
     return _fine(name, detail)
 
 
-def live_checks(reading: LiveReading, cycle_seconds: float) -> tuple[Check, ...]:
-    """Without a heartbeat there is one thing to say of live; with one, everything that it tells is judged."""
+def live_checks(
+    reading: LiveReading, cycle_seconds: float, grace_seconds: float, slack_seconds: float = 0.0
+) -> tuple[Check, ...]:
+    """With a fresh heartbeat everything that it tells is judged; without one there is only that to say of live."""
     if reading.heartbeat_age is None:
-        return (_first_heartbeat_check(reading),)
+        return (_first_heartbeat_check(reading, grace_seconds),)
     age_max = max(CYCLES_MAX * _number(reading.figures.get("cycle_seconds"), cycle_seconds), AGE_SECONDS_MIN)
+    age_max += slack_seconds
+    heartbeat = heartbeat_check(reading.heartbeat_age, age_max)
+    if heartbeat.status is not Status.OK:
+        return (heartbeat,)
     return (
-        heartbeat_check(reading.heartbeat_age, age_max),
+        heartbeat,
         cycle_check(reading, age_max),
         trading_check(reading),
         orders_check(reading),
@@ -331,10 +362,10 @@ def what_happened(error: BtcbotError) -> str:
     return str(error.args[0]) if error.args else type(error).__name__
 
 
-def _first_heartbeat_check(reading: LiveReading) -> Check:
+def _first_heartbeat_check(reading: LiveReading, grace_seconds: float) -> Check:
     name = "live heartbeat"
     detail = f"none since the watch began {reading.watched_seconds:.0f} s ago"
-    if reading.watched_seconds <= GRACE_SECONDS:
+    if reading.watched_seconds < grace_seconds:
         return Check(name, Status.WARN, Reason.STARTING_UP, detail, "wait; live may still be starting")
     return Check(
         name, Status.FAIL, Reason.FEED_SILENT, detail,

@@ -6,7 +6,7 @@ refused start leaves the database and its WAL as they were.
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from btcbot.domain.errors import ExitCode
@@ -16,22 +16,27 @@ from btcbot.domain.profiles import LiveProfile, Role
 from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.observability.control import ControlServer
 from btcbot.observability.feed import FeedServer
+from btcbot.observability.metrics import CountingObserver, Metrics, serve_metrics
 from btcbot.persistence.sqlite.live_store import LiveStore, ReservationLimits, Writer
 from btcbot.persistence.sqlite.lock import DatabaseLock, ProcessIdentity
 from btcbot.persistence.sqlite.ownership import judge_ownership
-from btcbot.services.control import CONTROL_SOCKET, ControlDesk
+from btcbot.services.control import ControlDesk
 from btcbot.services.live_feed import LiveFeed
 from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_params
+from btcbot.services.run_dir import CONTROL_SOCKET, FEED_SOCKET
 from btcbot.services.run_loop import RunLoopService, require_one_currency
+from btcbot.services.running import run_beside
 from btcbot.services.runtime import Runtime
-
-FEED_SOCKET = "feed.sock"
 
 
 async def run_live(profile: LiveProfile, runtime: Runtime, observer: Observer, build: str) -> ExitCode:
     """Trade until SIGTERM. Raises what a person must settle, with the exit code of its kind."""
     params = decision_params(profile)
+    metrics = Metrics(Role.LIVE, build)
+    observer = CountingObserver(observer, metrics)
     with opened_store(profile, runtime, observer, build) as store:
+        if profile.common.metrics_port is not None:
+            serve_metrics(metrics, profile.common.metrics_port)
         wiring = LiveWiring(profile, params, runtime, store, observer)
         _break_crash_loop(profile, runtime, store, wiring)
         await _serve(profile, runtime, store, wiring, observer)
@@ -123,22 +128,10 @@ async def _serve(
         loop.add_signal_handler(number, _stop, service, number, observer)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # a closed terminal is no reason to stop trading safely
     try:
-        await _run_beside(service.run(), (feed.run(), control.run(), market.run(), execution.hints.run()))
+        await run_beside(service.run(), (feed.run(), control.run(), market.run(), execution.hints.run()))
     finally:
         await execution.aclose()
         await market.aclose()
-
-
-async def _run_beside(main: Coroutine[None, None, None], helpers: tuple[Coroutine[None, None, None], ...]) -> None:
-    """Run helpers as long as `main` runs. A helper that fails takes the whole worker down: nothing limps on."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(helper) for helper in helpers]
-            await main
-            for task in tasks:
-                task.cancel()
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None  # the first failure is the cause; the others are its echo
 
 
 def _stop(service: RunLoopService, number: signal.Signals, observer: Observer) -> None:

@@ -76,6 +76,7 @@ async def health_once(profile: MonitorProfile, runtime: Runtime, observer: Obser
     service = HealthService(
         profile, build, parts.market, parts.reader, lambda: _database_at_rest(common.state_db_path),
         lambda: live.reading(runtime.clock.monotonic(), copied=None), runtime.clock,
+        grace_seconds=0.0,
     )  # fmt: skip
     try:
         await asyncio.gather(_first_books(parts), _first_heartbeat(common.run_dir, live, runtime, observer))

@@ -24,6 +24,7 @@ from btcbot.observability.metrics import Metric, Metrics
 from btcbot.observability.unix_sockets import NobodyListens
 from btcbot.persistence.sqlite.migrations.runner import SCHEMAS
 from btcbot.services.health import (
+    GRACE_SECONDS,
     READING_SECONDS,
     DatabaseReading,
     HealthService,
@@ -104,6 +105,7 @@ class Watcher:
         self._health = HealthService(
             profile, build, parts.market, parts.reader, _own_database,
             lambda: self._live.reading(runtime.clock.monotonic(), self._copied), runtime.clock,
+            GRACE_SECONDS,
         )  # fmt: skip
         self._report = _starting_report(runtime)
         self._reported_at = runtime.clock.monotonic()

@@ -1,0 +1,1 @@
+"""JSON logs, metrics, traces and audit events; decides nothing."""

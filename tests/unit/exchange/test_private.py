@@ -1,0 +1,178 @@
+"""What goes wrong in a row, and what is done about it (reliability I7 to I10)."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from btcbot.domain.errors import KeyRefused
+from btcbot.domain.events import Event
+from btcbot.exchange.errors import (
+    NoAnswer,
+    NotSent,
+    NotTheExchange,
+    PrivateCallsStopped,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
+from btcbot.exchange.limits import Endpoint
+from tests.unit.exchange.builders import Bench, Handler, answering, failing, in_turn, saying
+
+BALANCES = answering("rest/balances.200.json")
+NONCE = answering("errors/unauthorized.invalid_nonce.401.json")
+BAD_KEY = answering("errors/unauthorized.invalid_request.401.json")
+MAINTENANCE = answering("errors/system.maintenance.503.json")
+
+
+async def read(bench: Bench) -> int:
+    return (await bench.channel.read(Endpoint.BALANCES, "/api/v1/users/balances")).status
+
+
+@pytest.mark.looptime
+async def test_a_read_that_fails_is_tried_again() -> None:
+    bench = Bench(in_turn(failing(httpx.ReadTimeout), saying(504, "<html>504</html>"), BALANCES))
+    assert await read(bench) == 200
+    assert len(bench.requests) == 3
+    assert len({request.headers["X-Stamp"] for request in bench.requests}) == 3
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("handler", "error"),
+    [
+        (failing(httpx.ConnectError), NotSent),
+        (failing(httpx.ReadError), NoAnswer),
+        (saying(502, "<html>bad gateway</html>"), NotTheExchange),
+        (MAINTENANCE, Unavailable),
+        (answering("errors/system.internal.500.json"), Unavailable),
+    ],
+)
+async def test_a_read_gives_up_after_three_tries(handler: Handler, error: type[Exception]) -> None:
+    bench = Bench(handler)
+    with pytest.raises(error):
+        await read(bench)
+    assert len(bench.requests) == 3
+    assert bench.channel.is_troubled
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("status", [200, 301, 403, 404])
+async def test_html_where_trying_again_cannot_help_is_told_at_once(status: int) -> None:
+    bench = Bench(saying(status, "<html>blocked</html>"))
+    with pytest.raises(NotTheExchange, match="blocked"):
+        await read(bench)
+    assert len(bench.requests) == 1
+
+
+async def test_a_key_that_was_never_let_in_is_refused_at_the_first_401() -> None:
+    bench = Bench(BAD_KEY)
+    with pytest.raises(KeyRefused) as refusal:
+        await read(bench)
+    assert not isinstance(refusal.value, PrivateCallsStopped)
+    assert len(bench.requests) == 1
+
+
+async def test_a_key_that_was_let_in_before_is_unauthorized_first() -> None:
+    bench = Bench(in_turn(BALANCES, BAD_KEY))
+    await read(bench)
+    with pytest.raises(Unauthorized):
+        await read(bench)
+
+
+@pytest.mark.looptime
+async def test_a_refused_nonce_measures_the_clock_and_tries_again() -> None:
+    bench = Bench(in_turn(NONCE, BALANCES))
+    assert await read(bench) == 200
+    assert bench.wire.measured == 6  # three samples at first, three after the refusal
+
+
+@pytest.mark.looptime
+async def test_after_three_401_in_a_row_nothing_private_leaves() -> None:
+    bench = Bench(NONCE)
+    with pytest.raises(PrivateCallsStopped):
+        await read(bench)
+    for _ in range(5):
+        with pytest.raises(PrivateCallsStopped):
+            await read(bench)
+    assert len(bench.requests) == 3
+    assert len(bench.observer.named(Event.PRIVATE_CALLS_STOPPED)) == 1
+    assert bench.channel.obstacle(Endpoint.CANCEL) is not None
+
+
+@pytest.mark.looptime
+async def test_a_success_between_them_begins_the_count_anew() -> None:
+    bench = Bench(in_turn(BALANCES, BAD_KEY, BAD_KEY, BALANCES, BAD_KEY, BAD_KEY, BALANCES))
+    outcomes = []
+    for _ in range(7):
+        try:
+            outcomes.append(await read(bench))
+        except Unauthorized:
+            outcomes.append(401)
+    assert outcomes == [200, 401, 401, 200, 401, 401, 200]
+
+
+async def test_an_unauthorized_message_under_http_200_is_believed() -> None:
+    bench = Bench(answering("errors/unauthorized.invalid_request.401.json", status=200))
+    with pytest.raises(KeyRefused):
+        await read(bench)
+
+
+async def test_inside_a_block_nothing_leaves() -> None:
+    bench = Bench(answering("errors/rate_limit.ip.429.json", headers={"Retry-After": "55"}))
+    for _ in range(4):
+        with pytest.raises(RateLimited):
+            await read(bench)
+    assert len(bench.requests) == 1
+    assert bench.channel.obstacle(Endpoint.SUBMIT) is None
+
+
+async def test_the_stamp_follows_the_measured_offset() -> None:
+    bench = Bench(BALANCES)
+    bench.wire.offset = timedelta(seconds=2)
+    await read(bench)
+    (request,) = bench.requests
+    ours = bench.clock.now().timestamp() * 1000
+    assert int(request.headers["X-Stamp"]) - ours == pytest.approx(2000, abs=5)
+
+
+async def test_stamps_rise_when_the_clock_steps_back() -> None:
+    bench = Bench(BALANCES)
+    for step in (timedelta(), -timedelta(seconds=1), -timedelta(days=1), timedelta(hours=1)):
+        bench.clock.stepped = step
+        await read(bench)
+    stamps = [int(request.headers["X-Stamp"]) for request in bench.requests]
+    assert stamps == sorted(set(stamps))
+
+
+async def test_the_clock_is_measured_again_every_five_minutes_by_the_median() -> None:
+    bench = Bench(BALANCES)
+    await read(bench)
+    bench.clock.elapsed = 299
+    await read(bench)
+    assert bench.wire.measured == 3
+    bench.clock.elapsed = 302
+    offsets = iter([timedelta(days=1), timedelta(milliseconds=20), timedelta(milliseconds=10)])
+    source = bench.wire.handle_async_request
+
+    async def lying_once(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/v2/server/time":
+            bench.wire.offset = next(offsets)
+        return await source(request)
+
+    bench.wire.handle_async_request = lying_once  # type: ignore[method-assign]
+    await read(bench)
+    assert bench.venue_clock.last is not None
+    assert bench.venue_clock.last.offset == timedelta(milliseconds=20)
+
+
+async def test_no_secret_reaches_the_observer() -> None:
+    bench = Bench(in_turn(BALANCES, saying(401, "echo " + "mDSrvYrUYbe6EgpZl1u/dqei/PHEe8S5tPmX0P2WsTk=")))
+    await read(bench)
+    with pytest.raises(NotTheExchange):
+        await read(bench)
+    told = repr(bench.observer.events)
+    assert "mDSrvY" not in told
+    for request in bench.requests:
+        assert request.headers["X-Signature"] not in told
+        assert request.headers["X-PCK"] not in told
