@@ -174,7 +174,7 @@ StateEvent = (
 )  # fmt: skip
 
 
-def apply(state: TradingState, event: StateEvent) -> TradingState:  # noqa: PLR0911 - one arm for each kind of event
+def apply(state: TradingState, event: StateEvent) -> TradingState:
     """The state after one event. Pure; the same events in the same order give the same state."""
     match event:
         case LedgerOpened(capital):

@@ -6,11 +6,14 @@ from pathlib import Path
 from btcbot.domain.control import ControlAnswer, ControlRequest
 from btcbot.domain.errors import BtcbotError
 from btcbot.domain.events import Event
+from btcbot.domain.orders.evidence import AbsenceProven
+from btcbot.domain.orders.states import OrderState
 from btcbot.domain.ports import Ids, Observer
 from btcbot.observability.control import ask
+from btcbot.persistence.sqlite.live_store import LiveStore
 from btcbot.services.halting import Halting
 from btcbot.services.run_dir import CONTROL_SOCKET
-from btcbot.persistence.sqlite.live_store import LiveStore
+from btcbot.services.trading_book import TradingBook
 
 OPERATOR = "operator"
 
@@ -26,12 +29,14 @@ class ControlDesk:
     def __init__(
         self,
         store: LiveStore,
+        book: TradingBook,
         halting: Halting,
         reconcile: Callable[[], Awaitable[tuple[str, ...]]],
         changed: Callable[[], None],
         observer: Observer,
     ) -> None:
         self._store = store
+        self._book = book
         self._halting = halting
         self._reconcile = reconcile
         self._changed = changed
@@ -52,16 +57,23 @@ class ControlDesk:
                 message, next_step = "paused: no new entries; exits and cancels go on", "btcbot resume --reason TEXT"
             case "resume":
                 return await self._resume(request.id, reason)
+            case "seal":
+                return self._seal(request.id, str(request.args.get("order", "")), reason)
             case _:
                 return ControlAnswer(
-                    request.id, False, f"there is no verb {request.verb[:40]!r}", "use halt, pause or resume"
+                    request.id, False, f"there is no verb {request.verb[:40]!r}", "use halt, pause, resume or seal"
                 )
         self._changed()
         return ControlAnswer(request.id, True, message, next_step)
 
     async def _resume(self, request_id: str, reason: str) -> ControlAnswer:
+        seen = self._store.halts()
         try:
             open_points = await self._reconcile()
+            if self._store.halts() > seen:
+                open_points = (*open_points, f"halted anew meanwhile: {self._halting.reason()}")
+            if not open_points and self._halting.reason() is not None:
+                self._halting.lift(reason, OPERATOR)
         except BtcbotError as error:
             open_points = (str(error),)
         if open_points:
@@ -69,10 +81,20 @@ class ControlDesk:
                 request_id, False, "not resumed, the reconciliation is not clean: " + "; ".join(open_points),
                 "settle these points, then resume again",
             )  # fmt: skip
-        if self._halting.reason() is not None:
-            self._halting.lift(reason, OPERATOR)
         if self._store.is_paused():
             self._store.set_paused(False, OPERATOR)
         self._observer.observed(Event.RESUMED, reason=reason, by=OPERATOR)
         self._changed()
         return ControlAnswer(request_id, True, "resumed after a clean reconciliation", "")
+
+    def _seal(self, request_id: str, order_id: str, reason: str) -> ControlAnswer:
+        """A person's proof that an unknown order never arrived (reliability 3.3, manual sealing)."""
+        order = self._book.by_label(order_id) or next((o for o in self._book.unfinished() if o.order_id == order_id), None)
+        if order is None or order.state is not OrderState.UNKNOWN:
+            return ControlAnswer(
+                request_id, False, f"{order_id[:40]!r} names no unknown order",
+                "give the order's id or label, as the log and the table order_heads have it",
+            )  # fmt: skip
+        self._book.record(order.order_id, AbsenceProven(f"{OPERATOR}: {reason}"))
+        self._changed()
+        return ControlAnswer(request_id, True, f"order {order.client_order_id} is sealed as absent", "")

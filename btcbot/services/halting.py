@@ -64,15 +64,24 @@ class Halting:
 
     def lift(self, reason: str, by: str) -> None:
         """A person's decision, after a clean reconciliation: the file first, then the row, so that a crash leaves it latched."""
-        self._path.unlink(missing_ok=True)
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UnsafeState(f"the halt file {self._path} cannot be removed ({error.strerror})") from error
         self._store.lift_halt(reason, by)
         self._observer.observed(Event.HALT_LIFTED, reason=reason, by=by)
 
     def _file_reason(self) -> str | None:
         try:
-            text = self._path.read_text(encoding="utf-8", errors="replace")
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         except OSError as error:
             return f"unreadable ({error.strerror})"
-        return text.strip()[:REASON_CHARACTERS_MAX] or "no reason given"
+        try:
+            text = os.read(descriptor, REASON_CHARACTERS_MAX)
+        except OSError as error:
+            return f"unreadable ({error.strerror})"
+        finally:
+            os.close(descriptor)
+        return text.decode("utf-8", "replace").strip() or "no reason given"

@@ -117,10 +117,11 @@ async def _serve(
     run_dir = profile.common.run_dir
     market, execution = connect_exchange(profile, wiring.policy, runtime, observer)
     feed = FeedServer(run_dir / FEED_SOCKET, LiveFeed(store, wiring.vitals, runtime.clock), observer, runtime.sleeper)
-    service = RunLoopService(wiring.parts(market, execution, feed.notify), wiring.readiness)
+    parts = wiring.parts(market, execution, feed.notify)
+    service = RunLoopService(parts, wiring.readiness)
     control = ControlServer(
         run_dir / CONTROL_SOCKET,
-        ControlDesk(store, wiring.halting, service.reconcile, service.wake, observer).answer,
+        ControlDesk(store, parts.book, wiring.halting, service.reconcile, service.wake, observer).answer,
         observer,
     )
     loop = asyncio.get_running_loop()

@@ -1,11 +1,12 @@
 """Where live is put together. `LiveExecution` is chosen only when the settings arm it (design, section 4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
 from btcbot.domain.errors import ConfigurationError
-from btcbot.domain.money import Asset, Ratio
+from btcbot.domain.money import Asset, Ratio, plain
 from btcbot.domain.ports import Observer
 from btcbot.domain.profiles import LiveProfile
 from btcbot.domain.state import (
@@ -13,6 +14,7 @@ from btcbot.domain.state import (
     EntryMade,
     FillBooked,
     LedgerOpened,
+    MarkSeen,
     OrderChanged,
     PeakRestored,
     StateEvent,
@@ -27,14 +29,20 @@ from btcbot.services.decision import DecisionParams, DecisionState
 from btcbot.services.halting import Halting
 from btcbot.services.live_feed import Vitals
 from btcbot.services.order_desk import OrderDesk
-from btcbot.services.reconciliation import FIRST_LOOK_BACK, Reconciler, SealingRule
-from btcbot.services.run_loop import LiveParts, Readiness
+from btcbot.services.reconciliation import Reconciler, SealingRule
+from btcbot.services.run_loop import SWEPT, LiveParts, Readiness
 from btcbot.services.runtime import Runtime
 from btcbot.services.trading_book import TradingBook
+from btcbot.services.transfers import TransferBooks, capital_changes
 from btcbot.strategy.registry import build_strategy
 
 # The worst published taker rate with tax, per quote (protocol, section 7): what an order may cost at most.
 TAKER_RATIOS = MappingProxyType({Asset("TRY"): Ratio(Decimal("0.0024")), Asset("USDT"): Ratio(Decimal("0.0014"))})
+
+
+# Below the exchange's smallest order: what cannot be sold is not a reason to keep a pair.
+DUST = MappingProxyType({Asset("TRY"): Decimal(100), Asset("USDT"): Decimal(10)})
+NO_MARKET_AGAIN = datetime.max.replace(tzinfo=UTC)  # the last mark of a pair that is not followed any more
 
 
 def restored_state(history: TradingHistory, currency: Asset) -> TradingState:
@@ -43,6 +51,7 @@ def restored_state(history: TradingHistory, currency: Asset) -> TradingState:
     events: list[StateEvent] = []
     if history.opening is not None:
         events.append(LedgerOpened(history.opening.get(currency, Decimal(0))))
+        events.extend(capital_changes(history.transfers, currency))
     events.extend(FillBooked(fill) for fill in history.fills)
     events.extend(EntryMade(pair, at) for pair, at in history.entries)
     events.extend(OrderChanged(order) for order in history.orders)
@@ -96,16 +105,17 @@ class LiveWiring:
     def parts(self, market: MarketData, execution: ExecutionSet, notify_feed: Callable[[], None]) -> LiveParts:
         profile, clock = self._profile, self._runtime.clock
         history = self._store.history()
-        state = DecisionState.at(restored_state(history, profile.limits.currency))
+        currency = profile.limits.currency
+        state = DecisionState.at(require_listed(restored_state(history, currency), profile.common.pairs, currency))
         book = TradingBook(self._store.journal, state, self._observer)
-        read_since = clock.now() - FIRST_LOOK_BACK if history.last_cycle is None else history.last_cycle.ended_at
         reconciler = Reconciler(
             book, self._store.ledger_balances, execution.reader, profile.common.pairs, profile.common.deployment_id,
-            SealingRule(profile.sealing, profile.seal_quiet), read_since, clock, self._observer,
+            SealingRule(profile.sealing, profile.seal_quiet), swept_before(self._store, profile.common.pairs),
+            TransferBooks(self._store, book, profile.limits.currency, self._observer).take, clock, self._observer,
         )  # fmt: skip
         desk = OrderDesk(
             book, self._store.require_fence, execution.execution, self.policy,
-            lambda pair: stale_data(market, pair, profile), self._observer,
+            lambda pair, decided_at: stale_data(market, pair, clock.now() - decided_at, profile), self._observer,
         )  # fmt: skip
         return LiveParts(
             profile, self._runtime, self._store, book, market, reconciler, desk, self.halting, self.policy,
@@ -122,14 +132,38 @@ class LiveWiring:
         return None
 
 
-def stale_data(market: MarketData, pair: str, profile: LiveProfile) -> str | None:
-    """What has gone stale between decision and send: a decision never outlives its data."""
+def stale_data(market: MarketData, pair: str, decision_age: timedelta, profile: LiveProfile) -> str | None:
+    """What has gone stale between decision and send: a decision never outlives its data, nor a wrong clock."""
+    age_max = profile.limits.market_age_max
+    if decision_age > age_max:
+        return f"the decision is {decision_age.total_seconds():.1f} s old"
     age = market.ages().get(pair)
     if age is None:
         return f"{pair} has no market data"
-    if age > profile.limits.market_age_max:
+    if age > age_max:
         return f"{pair} market data is {age.total_seconds():.1f} s old"
+    offset = market.last_offset
+    if offset is None or abs(offset.offset) > profile.common.clock_offset_max:
+        return "the clock is not known to be near the exchange's"
     return None
+
+
+def swept_before(store: LiveStore, pairs: Iterable[str]) -> dict[str, datetime]:
+    """Up to when the process before had read each pair's orders and trades in full."""
+    cursors = {pair: store.cursor(f"{SWEPT}/{pair}") for pair in pairs}
+    return {pair: datetime.fromisoformat(text) for pair, text in cursors.items() if text is not None}
+
+
+def require_listed(state: TradingState, pairs: tuple[str, ...], currency: Asset) -> TradingState:
+    """A pair that is no longer traded but still held could never be sold or valued: refused. Dust is let be."""
+    for pair, instrument in state.instruments.items():
+        if pair in pairs or instrument.position == 0:
+            continue
+        assert instrument.mark is not None, "the fill that made the position left a mark"
+        if instrument.position * instrument.mark >= DUST[currency]:
+            raise ConfigurationError(f"BTCBOT_PAIRS lacks {pair}, of which {plain(instrument.position)} is held")
+        state = apply(state, MarkSeen(pair, instrument.mark, NO_MARKET_AGAIN, timedelta()))
+    return state
 
 
 def taker_ratio(currency: Asset) -> Ratio:

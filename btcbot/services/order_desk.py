@@ -4,6 +4,7 @@ Whatever interrupts a send leaves the order in UNKNOWN: only the exchange's own 
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 from btcbot.domain.errors import TradeBlockedError
 from btcbot.domain.events import Event
@@ -17,7 +18,7 @@ from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.execution.ports import Execution
 from btcbot.services.trading_book import TradingBook
 
-CANCELS_PER_ORDER_MAX = 20
+CANCELS_TOLD_FROM = 3  # a cancel that had to be asked for this often is told, and asked for again
 
 
 class OrderDesk:
@@ -27,10 +28,10 @@ class OrderDesk:
         require_fence: Callable[[], None],
         execution: Execution,
         policy: TradingArmedPolicy,
-        recheck: Callable[[str], str | None],
+        recheck: Callable[[str, datetime], str | None],
         observer: Observer,
     ) -> None:
-        """`recheck(pair)` names what has gone stale since the decision (data, clock), or nothing."""
+        """`recheck(pair, decided_at)` names what has gone stale since the decision (data, clock), or nothing."""
         self._journal = book
         self._require_fence = require_fence
         self._execution = execution
@@ -38,7 +39,7 @@ class OrderDesk:
         self._recheck = recheck
         self._observer = observer
 
-    async def place(self, approved: ApprovedOrderIntent) -> OrderRecord | None:
+    async def place(self, approved: ApprovedOrderIntent, decided_at: datetime) -> OrderRecord | None:
         """Send an approved intent at most once. Returns the order as it stands, or nothing where the journal refused it."""
         try:
             order = self._journal.intent(approved)
@@ -49,7 +50,7 @@ class OrderDesk:
             )  # fmt: skip
             return None
         self._require_fence()
-        stale = self._recheck(order.pair)
+        stale = self._recheck(order.pair, decided_at)
         blocks = (*self._policy.blocks(), *((stale,) if stale else ()))
         if blocks:
             reason = "; ".join(blocks)
@@ -70,8 +71,11 @@ class OrderDesk:
         """Ask for a cancel, durable before it leaves. Never blocked by halts; what came of it is read from the exchange."""
         if order.exchange_order_id is None or order.is_terminal or order.state is OrderState.CLOSING:
             return order
-        if order.cancels_sent >= CANCELS_PER_ORDER_MAX:
-            return order
+        if order.cancels_sent >= CANCELS_TOLD_FROM:
+            self._observer.observed(
+                Event.CANCEL_REPEATED, order_id=order.order_id, exchange_order_id=order.exchange_order_id,
+                pair=order.pair, times=order.cancels_sent, reason=reason,
+            )  # fmt: skip
         if order.state is not OrderState.CANCEL_INTENT:
             order = self._journal.record(order.order_id, CancelWanted(reason))
         order = self._journal.record(order.order_id, CancelSent())

@@ -10,15 +10,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from btcbot.domain.errors import BtcbotError, ConfigurationError, ExchangeUnreachable, FenceLost, KeyRefused, UnsafeState
+from btcbot.domain.errors import (
+    BtcbotError,
+    ConfigurationError,
+    ExchangeUnreachable,
+    FenceLost,
+    KeyRefused,
+    ReadFailed,
+    UnsafeState,
+)
 from btcbot.domain.events import Event
 from btcbot.domain.feed import FeedKind
-from btcbot.domain.market import MarketSnapshot
 from btcbot.domain.instruments import Instrument
+from btcbot.domain.market import MarketSnapshot
 from btcbot.domain.money import ZERO, Asset
 from btcbot.domain.orders.intents import ApprovedOrderIntent, Purpose
 from btcbot.domain.orders.records import OrderRecord
-from btcbot.domain.orders.states import OrderState
+from btcbot.domain.orders.states import UNRESOLVED, OrderState
 from btcbot.domain.ports import Observer
 from btcbot.domain.profiles import LiveProfile, OnShutdown
 from btcbot.domain.state import (
@@ -43,6 +51,7 @@ from btcbot.services.reconciliation import Findings, Reconciler
 from btcbot.services.runtime import Runtime
 from btcbot.services.trading_book import TradingBook
 
+SWEPT = "swept"  # the cursors' name: up to when a pair's orders and trades have been read
 WAIT_SECONDS = 2.0  # between tries to reach the exchange, scaled like every timer
 DEFECTS_IN_A_ROW_MAX = 3
 TAKE_OVER_READINGS_MAX = 10
@@ -106,7 +115,8 @@ class RunLoopService:
         self._stopping = asyncio.Event()
         self._woken = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
-        self._reconciled_at: datetime | None = None
+        self._reconciled_at: datetime | None = None  # nothing: a full pass is due
+        self._is_taken_over = False
         self._offset_at: datetime | None = None
         self._is_mismatched = False
         self._cycles = 0
@@ -133,7 +143,7 @@ class RunLoopService:
 
     async def reconcile(self) -> tuple[str, ...]:
         """For a resume: a full pass between cycles; what it returns stands in the way."""
-        if self._reconciled_at is None:
+        if not self._is_taken_over:
             return (self._readiness.waits_for or "the first reconciliation is not done",)
         async with self._one_at_a_time:
             findings = await self._reconcile()
@@ -157,6 +167,7 @@ class RunLoopService:
                 await self._sleep(WAIT_SECONDS, self._parts.runtime.clock.monotonic())
             else:
                 self._observer.observed(Event.EXCHANGE_REACHED)
+                self._is_taken_over = True
                 return
 
     async def _take_over(self) -> None:
@@ -182,13 +193,13 @@ class RunLoopService:
 
     async def _open_books(self) -> None:
         """First start: what the account holds now is the ledger's opening. It is shown, and left alone."""
-        history = self._store.history()
-        if history.opening is None:
-            self._store.open_ledger(await self._parts.reconciler.balances())
-            history = self._store.history()
-        assert history.opening is not None, "the ledger was just opened"
+        if self._store.ledger_opened_at() is not None:
+            return
+        balances = await self._parts.reconciler.balances()
+        self._store.open_ledger(balances)
         currency = self._parts.profile.limits.currency
-        self._book.take(LedgerOpened(history.opening.get(currency, ZERO)))
+        capital = sum((balance.total for balance in balances if balance.asset == currency), start=ZERO)
+        self._book.take(LedgerOpened(capital))
 
     async def _guarded_cycle(self) -> None:
         """One cycle; what goes wrong in it aborts it, is counted, and halts when it repeats."""
@@ -202,16 +213,6 @@ class RunLoopService:
             except (FenceLost, UnsafeState):
                 unit.rollback()
                 raise
-            except KeyRefused as refusal:
-                # Nothing private is sent any more, cancels included: only a person can mend a key.
-                unit.rollback()
-                self._abort("key", str(refusal))
-                self._halt(str(refusal), "exchange")
-            except BtcbotError as error:
-                unit.rollback()
-                self._abort("exchange", str(error))
-                self._readiness.waits_for = f"an answer of the exchange: {error}"
-                self._reconciled_at = None
             except Exception as defect:  # noqa: BLE001 - a defect must not end in a half-done cycle or a silent loop
                 unit.rollback()
                 self._defects += 1
@@ -230,7 +231,7 @@ class RunLoopService:
     async def _cycle(self, cycle_id: str, unit: UnitOfWork) -> None:
         parts = self._parts
         self._store.require_fence()
-        await self._look_after_orders(unit)
+        await self._ask_exchange(unit)
         self._observe_control()
         snapshot = parts.market.snapshot(self._book.state.candles_seen)
         plan = decide(self._book.state, snapshot, parts.params, cycle_id)
@@ -241,7 +242,7 @@ class RunLoopService:
             self._halt(plan.halt_reason, "breaker")
         for wish in plan.cancels:
             await parts.desk.cancel(self._book.get(wish.order_id), wish.reason)
-        sent = await self._send(plan.approved)
+        sent = await self._send(plan.approved, snapshot.taken_at)
         self._finish(unit, snapshot, plan, sent)
         unit.commit()
         self._cycles += 1
@@ -251,18 +252,38 @@ class RunLoopService:
             day_pnl=self._book.state.trading.day_pnl,
         )  # fmt: skip
 
-    async def _send(self, approved: tuple[ApprovedOrderIntent, ...]) -> int:
+    async def _send(self, approved: tuple[ApprovedOrderIntent, ...], decided_at: datetime) -> int:
         sent = 0
         for intent in approved:
-            if self._stopping.is_set() or self._parts.halting.reason() is not None:
+            if self._stopping.is_set() or self._parts.halting.reason() is not None or self._readiness.waits_for:
                 break
-            order = await self._parts.desk.place(intent)
+            if intent.intent.purpose is Purpose.ENTRY and self._store.is_paused():
+                continue
+            order = await self._parts.desk.place(intent, decided_at)
             if order is None:
                 continue
             if order.state is not OrderState.NOT_SENT:
                 sent += 1
                 self._book.take(SubmitMade(order.created_at))
         return sent
+
+    async def _ask_exchange(self, unit: UnitOfWork) -> None:
+        """What the exchange has to say. Without an answer nothing is submitted, but deciding and canceling go on."""
+        try:
+            await self._look_after_orders(unit)
+        except KeyRefused as refusal:
+            # Nothing private is sent any more, cancels included: only a person can mend a key.
+            self._wait_for_answer(refusal)
+            self._halt(str(refusal), "exchange")
+        except (ExchangeUnreachable, ReadFailed) as error:
+            self._wait_for_answer(error)
+        for alarm in self._parts.reconciler.alarms():
+            self._halt(alarm, "reconciliation")
+
+    def _wait_for_answer(self, error: BtcbotError) -> None:
+        self._reconciled_at = None
+        self._readiness.waits_for = f"an answer of the exchange: {error}"
+        self._observer.observed(Event.RECONCILIATION_FAILED, detail=str(error))
 
     async def _look_after_orders(self, unit: UnitOfWork) -> None:
         """Drain what the exchange has to say of our orders; the full comparison when it is due."""
@@ -275,6 +296,8 @@ class RunLoopService:
         if is_due or self._is_mismatched:
             findings = await self._reconcile()
             unit.add_balances(findings.balances)
+            for pair, until in parts.reconciler.swept_until().items():
+                unit.set_cursor(f"{SWEPT}/{pair}", until.isoformat())
         else:
             await parts.reconciler.follow()
 
@@ -317,10 +340,6 @@ class RunLoopService:
     def _halt(self, reason: str, by: str) -> None:
         self._parts.halting.latch(reason, by)
         self._book.take(Halted(reason))
-
-    async def _cancel_once(self, order: OrderRecord, reason: str) -> None:
-        if order.state in (OrderState.OPEN, OrderState.PARTIAL, OrderState.CANCEL_INTENT):
-            await self._parts.desk.cancel(order, reason)
 
     def _note(self, unit: UnitOfWork, plan: CyclePlan) -> None:
         """Signals, verdicts and notes of the plan, for the record and for the log."""
@@ -388,19 +407,26 @@ class RunLoopService:
 
     async def _shut_down(self) -> None:
         """Cancel what should not outlive us and prove it gone, within a bound; the next start reconciles the rest."""
-        if self._parts.profile.on_shutdown is not OnShutdown.CANCEL or self._reconciled_at is None:
+        if self._parts.profile.on_shutdown is not OnShutdown.CANCEL or not self._is_taken_over:
             return
-        for _ in range(SHUTDOWN_PROOFS_MAX):
-            open_entries = [order for order in self._book.state.trading.working() if order.purpose is Purpose.ENTRY]
-            if not open_entries:
-                return
-            try:
-                for order in open_entries:
-                    await self._cancel_once(order, "shutdown")
-                await self._parts.runtime.sleeper.sleep(SHUTDOWN_PROOF_SECONDS)
-                await self._parts.reconciler.follow()
-            except (FenceLost, UnsafeState):
-                raise
-            except BtcbotError as error:
-                self._observer.observed(Event.RECONCILIATION_FAILED, detail=str(error), phase="shutdown")
-                return
+        async with self._one_at_a_time:
+            for _ in range(SHUTDOWN_PROOFS_MAX):
+                if not self._entries_at_work():
+                    return
+                await self._cancel_and_look(self._entries_at_work())
+        labels = [order.client_order_id for order in self._entries_at_work()]
+        if labels:
+            self._observer.observed(Event.ORDERS_LEFT_OPEN, client_order_ids=labels)
+
+    def _entries_at_work(self) -> list[OrderRecord]:
+        return [order for order in self._book.state.trading.working() if order.purpose is Purpose.ENTRY]
+
+    async def _cancel_and_look(self, orders: list[OrderRecord]) -> None:
+        for order in orders:
+            if order.state not in UNRESOLVED:
+                await self._parts.desk.cancel(order, "shutdown")
+        await self._parts.runtime.sleeper.sleep(SHUTDOWN_PROOF_SECONDS)
+        try:
+            await self._parts.reconciler.follow()
+        except (ExchangeUnreachable, ReadFailed) as error:
+            self._observer.observed(Event.RECONCILIATION_FAILED, detail=str(error))

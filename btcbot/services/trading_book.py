@@ -11,7 +11,7 @@ from btcbot.domain.orders.intents import ApprovedOrderIntent
 from btcbot.domain.orders.life import new_fills
 from btcbot.domain.orders.records import JournaledOrder, OrderRecord
 from btcbot.domain.ports import Journal, Observer
-from btcbot.domain.state import FillBooked, OrderChanged, StateEvent, apply
+from btcbot.domain.state import FillBooked, OrderChanged, StateEvent
 from btcbot.services.decision import DecisionState
 
 

@@ -73,6 +73,14 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedOtherwise:
+    """The exchange took an order of ours, but says that it is another one than we sent. It rests; a person looks."""
+
+    exchange_order_id: int
+    what: str  # the fields that differ
+
+
+@dataclass(frozen=True, slots=True)
 class TurnedDown:
     """The exchange refused with a message from the allow-list. Not a proof: one complete lookup follows."""
 
@@ -101,6 +109,13 @@ class Restarted:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A listing of the exchange shows it."""
+
+    order: VenueOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Reappeared:
+    """Listed as open long after it was over: longer than any listing lags."""
 
     order: VenueOrder
 
@@ -146,7 +161,8 @@ class CancelTurnedDown:
     message: str
 
 
-Answer = Accepted | TurnedDown | Silent | NoByteLeft
+Answer = Accepted | AcceptedOtherwise | TurnedDown | Silent | NoByteLeft
 Evidence = (
-    Answer | Restarted | Seen | AbsentOnce | AbsenceProven | Traded | CancelWanted | CancelSent | CancelTurnedDown
-)
+    Answer | Restarted | Seen | Reappeared | AbsentOnce | AbsenceProven | Traded | CancelWanted | CancelSent
+    | CancelTurnedDown
+)  # fmt: skip

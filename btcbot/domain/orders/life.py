@@ -3,22 +3,26 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from btcbot.domain.orders.evidence import (
     AbsenceProven,
     AbsentOnce,
     Accepted,
+    AcceptedOtherwise,
     CancelSent,
     CancelTurnedDown,
     CancelWanted,
     Evidence,
     Fill,
     NoByteLeft,
+    Reappeared,
     Restarted,
     Seen,
     Silent,
     Traded,
     TurnedDown,
+    VenueOrder,
 )
 from btcbot.domain.orders.records import OrderRecord
 from btcbot.domain.orders.states import ALARMS, OrderEvent, OrderState, next_state
@@ -70,6 +74,8 @@ def _events_of(order: OrderRecord, evidence: Evidence, fresh: tuple[Fill, ...]) 
     match evidence:
         case Accepted(exchange_order_id):
             yield OrderEvent.ACCEPTED, f"exchange order {exchange_order_id}"
+        case AcceptedOtherwise(exchange_order_id, what):
+            yield OrderEvent.ACCEPTED_OTHERWISE, f"exchange order {exchange_order_id} has another {what}"
         case TurnedDown(message):
             yield OrderEvent.TURNED_DOWN, message
         case Silent(reason):
@@ -91,6 +97,8 @@ def _events_of(order: OrderRecord, evidence: Evidence, fresh: tuple[Fill, ...]) 
         case Traded():
             if fresh:
                 yield OrderEvent.TRADED, ", ".join(f"{fill.quantity} @ {fill.price}" for fill in fresh)
+        case Reappeared(venue):
+            yield OrderEvent.REAPPEARED, f"listed as open again, {venue.left} left"
         case Seen(venue):
             if not _is_old_news(order, evidence):
                 if venue.is_closed:
@@ -104,16 +112,19 @@ def _is_old_news(order: OrderRecord, seen: Seen) -> bool:
     venue = seen.order
     if order.exchange_order_id != venue.exchange_order_id or order.is_seen_closed != venue.is_closed:
         return order.is_terminal and order.is_seen_closed and not venue.is_closed
-    return order.left_seen == venue.left
+    return order.left_seen == _left_of(order, venue)
 
 
 def _learnt(order: OrderRecord, evidence: Evidence, fresh: tuple[Fill, ...]) -> OrderRecord:
     match evidence:
-        case Accepted(exchange_order_id):
+        case Accepted(exchange_order_id) | AcceptedOtherwise(exchange_order_id):
             return replace(order, exchange_order_id=exchange_order_id)
+        case Reappeared(venue):
+            return replace(order, left_seen=_left_of(order, venue), is_seen_closed=False)
         case Seen(venue):
             # Filled amounts never go down: an older view does not overrule a newer one (open question B1).
-            left = venue.left if order.left_seen is None else min(order.left_seen, venue.left)
+            left = _left_of(order, venue)
+            left = left if order.left_seen is None else min(order.left_seen, left)
             return replace(
                 order, exchange_order_id=venue.exchange_order_id, left_seen=left,
                 is_seen_closed=order.is_seen_closed or venue.is_closed,
@@ -140,4 +151,9 @@ def _ending(order: OrderRecord) -> OrderEvent | None:
         return None
     if order.filled != order.quantity - order.left_seen:
         return None
-    return OrderEvent.FILLED_AND_ADDED_UP if order.left_seen == 0 else OrderEvent.GONE_AND_ADDED_UP
+    return OrderEvent.FILLED_AND_ADDED_UP if order.left_seen <= 0 else OrderEvent.GONE_AND_ADDED_UP
+
+
+def _left_of(order: OrderRecord, venue: VenueOrder) -> Decimal:
+    """What is left of the order as we meant it: below zero when the exchange executed more than we asked for."""
+    return order.quantity - venue.executed

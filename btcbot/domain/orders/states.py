@@ -42,11 +42,13 @@ class OrderEvent(StrEnum):
     RESTARTED = "restarted"
     NO_BYTE_LEFT = "no_byte_left"
     ACCEPTED = "accepted"
+    ACCEPTED_OTHERWISE = "accepted_otherwise"
     TURNED_DOWN = "turned_down"
     SILENT = "silent"
     SEEN_OPEN = "seen_open"
     SEEN_PARTIAL = "seen_partial"
     SEEN_CLOSED = "seen_closed"
+    REAPPEARED = "reappeared"
     ABSENT_ONCE = "absent_once"
     ABSENCE_PROVEN = "absence_proven"
     TRADED = "traded"
@@ -81,12 +83,13 @@ MOVES: Mapping[OrderState, Mapping[OrderEvent, OrderState]] = {
         E.SEEN_OPEN: S.OPEN, E.SEEN_PARTIAL: S.PARTIAL, E.SEEN_CLOSED: S.CLOSING, E.TRADED: S.PARTIAL,
     },
     S.SENDING: {
-        E.NO_BYTE_LEFT: S.NOT_SENT, E.ACCEPTED: S.OPEN, E.TURNED_DOWN: S.TURNED_DOWN, E.SILENT: S.UNKNOWN,
+        E.NO_BYTE_LEFT: S.NOT_SENT, E.ACCEPTED: S.OPEN, E.ACCEPTED_OTHERWISE: S.OPEN, E.TURNED_DOWN: S.TURNED_DOWN, E.SILENT: S.UNKNOWN,
         E.RESTARTED: S.UNKNOWN,
         E.SEEN_OPEN: S.OPEN, E.SEEN_PARTIAL: S.PARTIAL, E.SEEN_CLOSED: S.CLOSING, E.TRADED: S.PARTIAL,
     },
     S.UNKNOWN: {
-        E.ACCEPTED: S.OPEN, E.TURNED_DOWN: S.UNKNOWN, E.SILENT: S.UNKNOWN, E.RESTARTED: S.UNKNOWN,
+        E.ACCEPTED: S.OPEN, E.ACCEPTED_OTHERWISE: S.OPEN, E.TURNED_DOWN: S.UNKNOWN, E.SILENT: S.UNKNOWN,
+        E.RESTARTED: S.UNKNOWN,
         E.ABSENT_ONCE: S.UNKNOWN, E.ABSENCE_PROVEN: S.ABSENT_SEALED,
         E.SEEN_OPEN: S.OPEN, E.SEEN_PARTIAL: S.PARTIAL, E.SEEN_CLOSED: S.CLOSING, E.TRADED: S.PARTIAL,
     },
@@ -138,14 +141,14 @@ MOVES: Mapping[OrderState, Mapping[OrderEvent, OrderState]] = {
     },
     S.CANCELED: {
         E.TRADED: S.CLOSING, E.SEEN_CLOSED: S.CANCELED, E.RESTARTED: S.CANCELED, E.ABSENT_ONCE: S.CANCELED,
-        # Listings lag: a view older than the end does not undo it.
-        E.SEEN_OPEN: S.CANCELED, E.SEEN_PARTIAL: S.CANCELED,
+        # Listings lag: a view older than the end does not undo it; one that is clearly newer does.
+        E.REAPPEARED: S.OPEN, E.SEEN_OPEN: S.CANCELED, E.SEEN_PARTIAL: S.CANCELED,
         E.ACCEPTED: S.CANCELED, E.TURNED_DOWN: S.CANCELED, E.SILENT: S.CANCELED, E.CANCEL_WANTED: S.CANCELED,
         E.CANCEL_SENT: S.CANCELED, E.CANCEL_TURNED_DOWN: S.CANCELED,
     },
     S.FILLED: {
         E.TRADED: S.CLOSING, E.SEEN_CLOSED: S.FILLED, E.RESTARTED: S.FILLED, E.ABSENT_ONCE: S.FILLED,
-        E.SEEN_OPEN: S.FILLED, E.SEEN_PARTIAL: S.FILLED,
+        E.REAPPEARED: S.OPEN, E.SEEN_OPEN: S.FILLED, E.SEEN_PARTIAL: S.FILLED,
         E.ACCEPTED: S.FILLED, E.TURNED_DOWN: S.FILLED, E.SILENT: S.FILLED, E.CANCEL_WANTED: S.FILLED,
         E.CANCEL_SENT: S.FILLED, E.CANCEL_TURNED_DOWN: S.FILLED,
     },
@@ -171,7 +174,8 @@ _SEEN = (E.ACCEPTED, E.SEEN_OPEN, E.SEEN_PARTIAL, E.SEEN_CLOSED, E.TRADED)
 ALARMS: frozenset[tuple[OrderState, OrderEvent]] = frozenset(
     {(state, event) for state in (S.INTENT, S.NOT_SENT, S.REJECTED, S.ABSENT_SEALED) for event in _SEEN
      if event in MOVES[state]}
-    | {(S.CANCELED, E.TRADED), (S.FILLED, E.TRADED), (S.ORPHAN, E.ADOPTED)}
+    | {(state, event) for state in (S.CANCELED, S.FILLED) for event in (E.TRADED, E.REAPPEARED)}
+    | {(S.SENDING, E.ACCEPTED_OTHERWISE), (S.UNKNOWN, E.ACCEPTED_OTHERWISE), (S.ORPHAN, E.ADOPTED)}
 )  # fmt: skip
 """News that contradicts what was believed: it is booked, trading halts, and a person looks."""
 

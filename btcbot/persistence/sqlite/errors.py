@@ -9,6 +9,12 @@ class DamagedDatabase(OwnershipError):
     next_step = "do not write to it; put the last verified backup in its place, or point STATE_DB_PATH at a new path"
 
 
+class LostDatabase(OwnershipError):
+    """There was a database here, and it is gone. A new one would take bought coins for coins that were always there."""
+
+    next_step = "put the database back; to begin anew on purpose, remove the lock file beside it as well"
+
+
 class NewerSchema(OwnershipError):
     """The file was written by a later btcbot."""
 

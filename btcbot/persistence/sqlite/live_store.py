@@ -123,8 +123,12 @@ class LiveStore:
             self._summed_ids = entry_id
         return dict(self._sums)
 
-    def book_transfers(self, entries: Iterable[LedgerEntry]) -> None:
-        """Book deposits and withdrawals. One that was booked before, by its source, is left as it is."""
+    def ledger_opened_at(self) -> datetime | None:
+        text = self.cursor(LEDGER_OPENED)
+        return None if text is None else read_utc(text)
+
+    def book_transfers(self, entries: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+        """Book deposits and withdrawals, and return those that are new: one is booked once, by its source."""
         at = self._recorder.moment().at
         with self._recorder.transaction():
             new = tuple(
@@ -137,6 +141,7 @@ class LiveStore:
                 is None
             )
             book_entries(self._recorder, new, at)
+        return new
 
     # ------------------------------------------------------------------------------------------------- the latch
 
@@ -158,6 +163,17 @@ class LiveStore:
             (lifted,),
         ).fetchone()
         return None if row is None else str(row[0])
+
+    def halts(self) -> int:
+        """How many halts and alarms have come since the last lift: whoever lifts must have seen them all."""
+        lifted = self._database.value("SELECT coalesce(max(chain_sequence), 0) FROM control WHERE verb = 'lift'")
+        return int(
+            self._database.value(
+                "SELECT (SELECT count(*) FROM control WHERE verb = 'halt' AND chain_sequence > ?1) + "
+                "(SELECT count(*) FROM order_history WHERE is_alarm = 1 AND chain_sequence > ?1)",
+                (lifted,),
+            )
+        )
 
     def latch_halt(self, reason: str, by: str) -> None:
         """Make a halt durable and tell the monitor. Each call is kept; the first since the last lift is shown."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from btcbot.domain.errors import OwnershipError
 from btcbot.domain.profiles import Role
 from btcbot.persistence.sqlite.chain import verify_chain, verify_tail
-from btcbot.persistence.sqlite.errors import DamagedDatabase, ForeignDeployment, NewerSchema
+from btcbot.persistence.sqlite.errors import DamagedDatabase, ForeignDeployment, LostDatabase, NewerSchema
 from btcbot.persistence.sqlite.lock import Stage, read_holder
 from btcbot.persistence.sqlite.migrations.runner import SCHEMAS, expected_objects, objects
 from btcbot.persistence.sqlite.paths import LOG_SUFFIXES, require_safe_directory, require_safe_file
@@ -135,6 +135,9 @@ def _require_no_history(path: Path) -> None:
     """An absent database beside a log or a lock text that names one was removed, not never made."""
     if _has_log(path):
         raise DamagedDatabase(f"{path} is missing while its log {path.name}-wal is there")
+    holder = read_holder(path)
+    if holder is not None and holder.db_uuid:
+        raise LostDatabase(f"{path} is missing, and its lock file says that it was database {holder.db_uuid}")
 
 
 def _has_log(path: Path) -> bool:

@@ -60,7 +60,7 @@ def test_only_an_intent_becomes_sending_and_nothing_becomes_an_intent() -> None:
 
 def test_only_evidence_leads_out_of_unknown() -> None:
     ways_out = {event for event, after in MOVES[S.UNKNOWN].items() if after is not S.UNKNOWN}
-    assert ways_out == {E.ACCEPTED, E.SEEN_OPEN, E.SEEN_PARTIAL, E.SEEN_CLOSED, E.TRADED, E.ABSENCE_PROVEN}
+    assert ways_out == {E.ACCEPTED, E.ACCEPTED_OTHERWISE, E.SEEN_OPEN, E.SEEN_PARTIAL, E.SEEN_CLOSED, E.TRADED, E.ABSENCE_PROVEN}
 
 
 def test_an_order_is_over_only_from_closing_or_without_ever_resting() -> None:
@@ -81,7 +81,9 @@ def test_what_contradicts_a_belief_rings_a_bell() -> None:
     for state in (S.INTENT, S.NOT_SENT, S.REJECTED, S.ABSENT_SEALED):
         assert {(state, event) for event in sightings} <= ALARMS
     assert {(S.CANCELED, E.TRADED), (S.FILLED, E.TRADED), (S.ORPHAN, E.ADOPTED)} <= ALARMS
-    assert not any(state in (S.SENDING, S.UNKNOWN, S.TURNED_DOWN, *WORKING - {S.ORPHAN}) for state, _ in ALARMS)
+    assert {(S.CANCELED, E.REAPPEARED), (S.FILLED, E.REAPPEARED), (S.SENDING, E.ACCEPTED_OTHERWISE)} <= ALARMS
+    expected = {(state, event) for state, event in ALARMS if event is not E.ACCEPTED_OTHERWISE}
+    assert not any(state in (S.SENDING, S.UNKNOWN, S.TURNED_DOWN, *WORKING - {S.ORPHAN}) for state, _ in expected)
     assert all(event in MOVES[state] for state, event in ALARMS)
 
 
