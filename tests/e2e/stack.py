@@ -35,6 +35,7 @@ class Stack:
         self.root = root
         self.var = root / "var"
         self._admin = f"http://127.0.0.1:{ports + 3}"
+        self._daemon: subprocess.Popen[bytes] | None = None
         self._options = ("--root", str(root), "--ports", str(ports), *options)
 
     @property
@@ -53,8 +54,21 @@ class Stack:
         assert done.code == 0, f"up start failed ({done.code}):\n{done.out}\n{done.err}\n{self.last_log()}"
         return done
 
+    def start_edited(self) -> None:
+        """Start what `prepare` wrote and a person changed since: supervisord itself, as the image does."""
+        self._daemon = subprocess.Popen(
+            [str(BIN / "supervisord"), "-c", str(self.var / "supervisord.conf")], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",
+        )  # fmt: skip
+        self.until(lambda: self.ctl("status").out.count("RUNNING") >= 3, 60, "three programs running")
+        self.until(lambda: self.btcbot("monitor", "health").code in (0, 1), 90, "both workers healthy")
+
     def stop(self) -> Done:
-        return self.up("stop")
+        stopped = self.up("stop")
+        if self._daemon is not None:
+            self._daemon.wait(timeout=60)
+            self._daemon = None
+        return stopped
 
     def ctl(self, *words: str) -> Done:
         """supervisorctl, as an operator types it."""
@@ -119,7 +133,9 @@ def stack(*options: str, changes: Mapping[str, Mapping[str, str]] | None = None)
             assert prepared.code == 0, prepared.err
             for role, variables in changes.items():
                 change(made.var / "env" / f"{role}.env", variables)
-        made.start()
+            made.start_edited()
+        else:
+            made.start()
         yield made
     finally:
         made.stop()

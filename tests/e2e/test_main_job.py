@@ -5,8 +5,8 @@ import re
 import signal
 
 import pytest
-from stack import Stack, stack
-from truth import assert_books_agree
+from tests.e2e.stack import Stack, stack
+from tests.e2e.truth import assert_books_agree
 
 FILLS = "SELECT count(DISTINCT order_id) FROM fills"
 UNFINISHED = (

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import Any
 
-from stack import Stack
+from tests.e2e.stack import Stack
 
 SENT = "('sending', 'unknown', 'turned_down', 'open', 'partial', 'cancel_intent', 'canceling', 'closing', 'filled', 'canceled', 'rejected', 'absent_sealed')"
 

@@ -1,0 +1,1 @@
+"""The network face of the simulation: a local exchange that speaks BtcTurk's protocol."""

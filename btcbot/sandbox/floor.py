@@ -1,0 +1,167 @@
+"""The trading floor: the venue with a clock, a memory and an audience. Whatever is done to the venue is done here.
+
+What happens is in the record before anybody hears of it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from btcbot.domain.events import Event
+from btcbot.domain.money import Asset, parse
+from btcbot.domain.ports import Clock, Observer
+from btcbot.sandbox.record import Record
+from btcbot.simulation.books import MINUTE_MS, Bar, Depth, Print, Source
+from btcbot.simulation.happenings import CancelAccepted, OrderAccepted
+from btcbot.simulation.listings import Listing
+from btcbot.simulation.orders import OrderRequest, Refusal
+from btcbot.simulation.venue import Latency, News, Venue
+
+ACCOUNT_ID = 5_869_906  # both keys see this account
+ENDOWMENT = {Asset("TRY"): parse("200000"), Asset("USDT"): parse("10000")}  # by quote asset of the pairs
+DAY_MINUTES = 1_440
+MILLISECOND = timedelta(milliseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def milliseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // MILLISECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """The last day of a pair and its touch, in steps. A side without a level is nothing."""
+
+    listing: Listing
+    at_ms: int
+    last: int
+    high: int
+    low: int
+    open: int
+    volume: int
+    average: Decimal
+    bid: tuple[int, int] | None
+    ask: tuple[int, int] | None
+
+
+class Floor:
+    """`on_news` is called with what happened, after it was recorded."""
+
+    def __init__(self, source: Source, record: Record, clock: Clock, observer: Observer) -> None:
+        self.clock = clock
+        self.record = record
+        self.on_news: Callable[[News], None] = lambda news: None
+        self._source = source
+        self._observer = observer
+        self._ended = False
+        self._days: dict[str, tuple[int, tuple[Bar, ...]]] = {}
+        now_ms = self.now_ms()
+        self.venue = Venue(source, Latency(), now_ms, record.past())
+        if ACCOUNT_ID not in self.venue.accounts:
+            for quote in dict.fromkeys(listing.quote for listing in source.listings.values()):
+                self.venue.fund(ACCOUNT_ID, quote, ENDOWMENT[quote], now_ms)
+        self.advance()
+
+    def now_ms(self) -> int:
+        return milliseconds(self.clock.now())
+
+    @property
+    def listings(self) -> Mapping[str, Listing]:
+        return self._source.listings
+
+    def pair(self, text: str) -> str | None:
+        """The pair that a client means: BTCTRY, BTC_TRY, btctry (protocol 2)."""
+        pair = text.replace("_", "").upper()
+        return pair if pair in self._source.listings else None
+
+    def advance(self) -> int:
+        """Bring the venue up to now; the time that it then has."""
+        now_ms = self.now_ms()
+        self.venue.advance(now_ms)
+        if self._source.is_ended and not self._ended:
+            self._ended = True
+            self._observer.observed(Event.SANDBOX_SOURCE_ENDED, pairs=sorted(self._source.listings))
+        self._publish()
+        return now_ms
+
+    def submit(self, account_id: int, request: OrderRequest) -> OrderAccepted | Refusal:
+        now_ms = self.advance()
+        answer = self.venue.submit(account_id, request, now_ms)
+        self._publish()
+        return answer
+
+    def cancel(self, account_id: int, order_id: int) -> CancelAccepted | Refusal:
+        now_ms = self.advance()
+        answer = self.venue.cancel(account_id, order_id, now_ms)
+        self._publish()
+        return answer
+
+    def depth(self, pair: str) -> Depth:
+        return self.venue.shown(pair)
+
+    def prints(self) -> list[Print]:
+        return self.venue.prints()
+
+    def recent(self, pair: str) -> tuple[Print, ...]:
+        return tuple(self._source.recent(pair))
+
+    def bars(self, pair: str, from_ms: int, until_ms: int) -> tuple[Bar, ...]:
+        return tuple(self._source.bars(pair, from_ms, until_ms))
+
+    def ticker(self, pair: str, now_ms: int) -> Ticker | None:
+        """Nothing as long as the pair has not traded."""
+        minute = now_ms // MINUTE_MS
+        known = self._days.get(pair)
+        if known is None or known[0] != minute:
+            closed = self.bars(pair, (minute - DAY_MINUTES) * MINUTE_MS, minute * MINUTE_MS - 1)
+            known = (minute, _summed(closed))
+            self._days[pair] = known
+        bars = (*known[1], *self.bars(pair, minute * MINUTE_MS, now_ms))
+        if not bars:
+            return None
+        depth, listing = self.depth(pair), self.listings[pair]
+        volume = sum(bar.volume for bar in bars)
+        return Ticker(
+            listing,
+            now_ms,
+            last=bars[-1].close,
+            high=max(bar.high for bar in bars),
+            low=min(bar.low for bar in bars),
+            open=bars[0].open,
+            volume=volume,
+            average=listing.price(sum(bar.close for bar in bars) // len(bars)),
+            bid=next(iter(depth.bids.items()), None),
+            ask=next(iter(depth.asks.items()), None),
+        )
+
+    def _publish(self) -> None:
+        for news in self.venue.news():
+            number = self.record.append_happening(news.happening)
+            for change in news.changes:
+                self.record.append(
+                    "balance_changed",
+                    {
+                        "cause": number, "account_id": change.account_id, "asset": change.asset,
+                        "total_change": change.total_change, "held_change": change.held_change,
+                        "total": change.total, "held": change.held,
+                    },
+                    news.happening.at_ms,
+                )  # fmt: skip
+            self.on_news(news)
+
+
+def _summed(bars: tuple[Bar, ...]) -> tuple[Bar, ...]:
+    """Many minutes as one, so that the day is summed once a minute only."""
+    if not bars:
+        return ()
+    return (
+        Bar(
+            bars[0].opened_ms,
+            bars[0].open,
+            max(bar.high for bar in bars),
+            min(bar.low for bar in bars),
+            bars[-1].close,
+            sum(bar.volume for bar in bars),
+        ),
+    )

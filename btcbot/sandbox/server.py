@@ -1,0 +1,176 @@
+"""`btcbot sandbox`: the local exchange on four loopback ports, until it is told to stop."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from websockets.asyncio.server import serve as serve_websocket
+
+from btcbot.domain.errors import ConfigurationError, ExitCode
+from btcbot.domain.events import Event
+from btcbot.domain.ports import Clock, Observer, Sleeper
+from btcbot.domain.profiles import SandboxProfile
+from btcbot.sandbox.admin import Admin
+from btcbot.sandbox.desk import Desk
+from btcbot.sandbox.faults import Faults
+from btcbot.sandbox.feed import BATCH_SECONDS, FRAME_BYTES_MAX, Feed
+from btcbot.sandbox.floor import Floor
+from btcbot.sandbox.graph_api import GraphApi
+from btcbot.sandbox.keys import read_keys
+from btcbot.sandbox.limits import RateLimits
+from btcbot.sandbox.private_api import Lags, PrivateApi
+from btcbot.sandbox.public_api import PublicApi
+from btcbot.sandbox.record import Record
+from btcbot.sandbox.sources import open_source
+
+LOOPBACK = "127.0.0.1"
+RECORD = "record.jsonl"
+CLOSING_SECONDS_MAX = 2
+KEEP_ALIVE_SECONDS = 75
+
+
+class PortTaken(ConfigurationError):
+    next_step = "stop what listens there (another sandbox?), or choose another BTCBOT_SANDBOX_…_PORT"
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A sandbox that serves, and where."""
+
+    moving: asyncio.Task[None]  # ends only with an error
+    api_port: int
+    graph_port: int
+    ws_port: int
+    admin_port: int
+
+
+async def serve(profile: SandboxProfile, clock: Clock, sleeper: Sleeper, observer: Observer) -> ExitCode:
+    """Serve until SIGTERM or SIGINT. What is wrong with settings, directory or ports is a `ConfigurationError`."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def signaled(number: signal.Signals) -> None:
+        observer.observed(Event.SIGNAL_RECEIVED, signal=number.name)
+        stop.set()
+
+    async with open_sandbox(profile, clock, sleeper, observer) as sandbox:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, signaled, number)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopping, sandbox.moving}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if sandbox.moving.done():
+            sandbox.moving.result()
+    return ExitCode.OK
+
+
+@asynccontextmanager
+async def open_sandbox(
+    profile: SandboxProfile, clock: Clock, sleeper: Sleeper, observer: Observer
+) -> AsyncIterator[Sandbox]:
+    """All four hosts, and the market moving. Port 0 takes any free one."""
+    keys = read_keys(profile.directory)
+    async with AsyncExitStack() as stack:
+        ports = (profile.api_port, profile.graph_port, profile.ws_port, profile.admin_port)
+        sockets = [stack.enter_context(_bound(port)) for port in ports]
+        record = Record(profile.directory / RECORD)
+        stack.callback(record.close)
+        floor = Floor(open_source(profile, clock.now()), record, clock, observer)
+        limits, faults = RateLimits(), Faults()
+        desk = Desk(floor, keys, limits, faults, sleeper, observer)
+        feed = Feed(floor, desk, limits, faults, sleeper, observer)
+        public, private = PublicApi(floor), PrivateApi(floor, faults, Lags())
+        hosts = (
+            (sockets[0], [*public.routes(desk), *private.routes(desk)]),
+            (sockets[1], GraphApi(floor).routes(desk)),
+            (sockets[3], Admin(floor, faults).routes()),
+        )
+        for bound, routes in hosts:
+            await stack.enter_async_context(_http(bound, routes))
+        await stack.enter_async_context(
+            serve_websocket(
+                feed.serve,
+                sock=sockets[2],
+                process_request=feed.admit,
+                compression=None,
+                ping_interval=None,
+                max_size=FRAME_BYTES_MAX,
+                close_timeout=CLOSING_SECONDS_MAX,
+                logger=feed.logger,
+                server_header=None,
+            )
+        )
+        moving = asyncio.create_task(_move(feed, clock, sleeper))
+        stack.push_async_callback(_stopped, moving)
+        opened = [bound.getsockname()[1] for bound in sockets]
+        observer.observed(
+            Event.SANDBOX_OPENED, api_port=opened[0], graph_port=opened[1], ws_port=opened[2], admin_port=opened[3],
+            pairs=list(profile.pairs),
+        )  # fmt: skip
+        yield Sandbox(moving, *opened)
+
+
+async def _move(feed: Feed, clock: Clock, sleeper: Sleeper) -> None:
+    """One batch after another, without catching up on batches that were missed."""
+    next_at = clock.monotonic()
+    while True:
+        feed.batch()
+        next_at = max(next_at + BATCH_SECONDS, clock.monotonic())
+        await sleeper.sleep(next_at - clock.monotonic())
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _http(bound: socket.socket, routes: Sequence[Route]) -> AsyncIterator[None]:
+    """An HTTP host on the loop that runs already: no signal handlers, no log lines, no timer of its own."""
+    config = uvicorn.Config(
+        Starlette(routes=routes, exception_handlers={HTTPException: _bare}),
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        date_header=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=CLOSING_SECONDS_MAX,
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[bound])
+    try:
+        yield
+    finally:
+        await server.shutdown(sockets=[bound])
+
+
+def _bare(_request: Request, error: Exception) -> Response:
+    """An unknown path and a wrong method get a status and no body (protocol 4.7)."""
+    assert isinstance(error, HTTPException)
+    return Response(status_code=error.status_code, headers=error.headers)
+
+
+def _bound(port: int) -> socket.socket:
+    # The protocol is named because the loop sets no-delay only where it sees TCP; without it answers take 40 ms more.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((LOOPBACK, port))
+    except OSError as error:
+        bound.close()
+        raise PortTaken(f"port {port} on {LOOPBACK} cannot be opened ({error.strerror})") from error
+    return bound

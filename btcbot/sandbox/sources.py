@@ -1,0 +1,158 @@
+"""Opens the market that a profile names: the generator, recorded candles, or recorded book messages.
+
+The moment at which a record began to run is kept in the sandbox's directory, so that a restart goes on where it was.
+"""
+
+import csv
+import gzip
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from btcbot.domain.profiles import SandboxProfile
+from btcbot.sandbox.floor import milliseconds
+from btcbot.simulation.books import Source
+from btcbot.simulation.generator import generated_market
+from btcbot.simulation.replay import (
+    BookSnapshot,
+    BookUpdate,
+    CandleRow,
+    Message,
+    RecordedBooks,
+    Rerun,
+    TapeTrade,
+    UnusableRecord,
+    recorded_candles,
+)
+
+STARTED = "source.json"
+_CANDLES = ("time", "open", "high", "low", "close", "volume")
+_DATE_AT_END = re.compile(r"_[0-9]{8}$", re.ASCII)
+
+
+def open_source(profile: SandboxProfile, now: datetime) -> Source:
+    """The source, ready to be advanced. What is wrong with a recorded file is an `UnusableRecord`."""
+    path = profile.source
+    if path is None:
+        return generated_market(profile.pairs, profile.seed)
+    try:
+        rerun = Rerun(_started_ms(profile.directory, path, now), profile.speed)
+        if path.name.endswith((".txt", ".txt.gz")):
+            return _books(path, profile.pairs, rerun)
+        return recorded_candles(_candles(path, profile.pairs), profile.pairs, rerun)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        raise UnusableRecord(f"the recorded file {path} cannot be read ({reason})") from error
+
+
+def _started_ms(directory: Path, source: Path, now: datetime) -> int:
+    """When this source began to run in this directory; now, if it begins."""
+    kept = directory / STARTED
+    if kept.exists():
+        try:
+            document = json.loads(kept.read_text(encoding="utf-8"))
+            if document["source"] == str(source):
+                return milliseconds(datetime.fromisoformat(document["started_at"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnusableRecord(f"{kept} does not say when the source began ({type(error).__name__})") from error
+    if not source.is_file():
+        raise FileNotFoundError(2, "no such file", str(source))
+    temporary = kept.with_suffix(".new")
+    temporary.write_text(json.dumps({"source": str(source), "started_at": now.isoformat()}), encoding="utf-8")
+    temporary.rename(kept)
+    return milliseconds(now)
+
+
+def _candles(path: Path, pairs: tuple[str, ...]) -> Iterator[CandleRow]:
+    """Rows of a file with the header `time,open,…` (one pair) or `symbol,time,open,…` (many)."""
+    with _opened(path) as lines:
+        rows = csv.reader(lines)
+        header = tuple(next(rows, ()))
+        if header == ("symbol", *_CANDLES):
+            single = None
+        elif header == _CANDLES:
+            single = _only_pair(path, pairs)
+        else:
+            raise UnusableRecord(f"the recorded file {path} does not begin with the columns {', '.join(_CANDLES)}")
+        for number, row in enumerate(rows, start=2):
+            cells = row if single is None else [single, *row]
+            if len(cells) != len(_CANDLES) + 1 or not cells[1].isdecimal():
+                raise UnusableRecord(f"line {number} of {path} is not a candle")
+            yield CandleRow(cells[0], int(cells[1]), *cells[2:])
+
+
+def _only_pair(path: Path, pairs: tuple[str, ...]) -> str:
+    """Which pair a file without a symbol column holds: the one that was asked for, or the one in its name."""
+    if len(pairs) == 1:
+        return pairs[0]
+    named = [pair for pair in pairs if pair.lower() in path.name.lower()]
+    if len(named) != 1:
+        raise UnusableRecord(f"{path.name} holds one pair, and neither BTCBOT_PAIRS nor its name says which")
+    return named[0]
+
+
+def _books(path: Path, pairs: tuple[str, ...], rerun: Rerun) -> Source:
+    if len(pairs) != 1:
+        raise UnusableRecord(f"{path.name} holds the messages of one pair, BTCBOT_PAIRS has {len(pairs)}")
+    return RecordedBooks(pairs[0], _messages(path, pairs[0]), rerun)
+
+
+def _messages(path: Path, pair: str) -> Iterator[Message]:
+    """The messages of a file and of those of the following days beside it."""
+    for part in _days(path):
+        with _opened(part) as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    at_ns, _, text = line.partition(" ")
+                    message = _message(int(at_ns), json.loads(text), pair)
+                except (ValueError, KeyError, TypeError) as error:
+                    raise UnusableRecord(f"line {number} of {part} is not a book message") from error
+                if message is not None:
+                    yield message
+
+
+def _days(path: Path) -> list[Path]:
+    suffix = ".txt.gz" if path.name.endswith(".gz") else ".txt"
+    stem = path.name.removesuffix(suffix)
+    if _DATE_AT_END.search(stem) is None:
+        return [path]
+    beside = path.parent.glob(f"{_DATE_AT_END.sub('', stem)}_????????{suffix}")
+    return sorted(day for day in beside if day.name >= path.name)
+
+
+def _message(at_ns: int, document: Mapping[str, object], pair: str) -> Message | None:
+    """One recorded message; nothing for kinds that say nothing new."""
+    if "lastUpdateId" in document:
+        bids, asks = _levels(document["bids"]), _levels(document["asks"])
+        return BookSnapshot(at_ns, _whole(document["lastUpdateId"]), bids, asks)
+    data = document["data"]
+    if not isinstance(data, dict) or data.get("s") != pair:
+        raise ValueError("a message of another pair")
+    match data.get("e"):
+        case "depthUpdate":
+            return BookUpdate(at_ns, _whole(data["u"]), _levels(data["b"]), _levels(data["a"]))
+        case "trade":
+            return TapeTrade(at_ns, _whole(data["t"]), str(data["p"]), str(data["q"]), is_buy=data["m"] is False)
+        case _:
+            return None
+
+
+def _levels(value: object) -> list[tuple[str, str]]:
+    if not isinstance(value, list):
+        raise TypeError("levels are a list")
+    return [(str(price), str(quantity)) for price, quantity in value]
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("a number is missing")
+    return value
+
+
+def _opened(path: Path) -> TextIO:
+    if path.name.endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return open(path, encoding="utf-8", newline="")

@@ -1,0 +1,36 @@
+"""JSON as the exchange writes it: compact, Turkish letters as they are, and decimals as exact number literals."""
+
+import json
+from decimal import Decimal
+
+from btcbot.domain.money import plain
+
+_text = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def encode(value: object) -> str:
+    """`Decimal` becomes a plain number, never an exponent; everything else as `json` does it."""
+    match value:
+        case str():
+            return _text(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case Decimal():
+            return plain(value)
+        case dict():
+            return "{" + ",".join(f"{_text(name)}:{encode(item)}" for name, item in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(encode, value)) + "]"
+        case _:
+            raise TypeError(f"the exchange sends no {type(value).__name__}")
+
+
+def padded(number: Decimal, decimals: int) -> str:
+    """With a fixed number of decimals, as some frames have it. More decimals than that are kept."""
+    text = plain(number)
+    whole, _, part = text.partition(".")
+    return f"{whole}.{part.ljust(decimals, '0')}"

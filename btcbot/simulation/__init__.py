@@ -1,0 +1,1 @@
+"""The pure matching venue: books, accounts, fees, latency, faults; no I/O."""
