@@ -1,1 +1,1 @@
-"""The words of the house: instruments, money, orders and their life, fills, ledger, market, health, and the ports between rooms."""
+"""The words of the house: money, instruments, orders and their life, ledger, market, health, ports between rooms."""

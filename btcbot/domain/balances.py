@@ -8,7 +8,7 @@ from btcbot.domain.money import Asset
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """`total = available + held`, as the exchange lists it; an upper bound only, since holds may lag (reliability, PT5)."""
+    """`total = available + held`, as the exchange lists it. An upper bound: holds may lag (reliability, PT5)."""
 
     asset: Asset
     total: Decimal

@@ -1,7 +1,8 @@
 """Errors say what happened, then what to do next.
 
 They are divided by what one can do about them, not by where they arose: each class that reaches the command line
-carries the exit code of its kind (design, section 6). Facts stay available as attributes; secrets never enter a message.
+carries the exit code of its kind (design, section 6). Facts stay available as attributes; secrets never enter a
+message.
 """
 
 from enum import IntEnum
@@ -76,7 +77,9 @@ class ReadFailed(BtcbotError):
     """The exchange answered a read, but not with what was asked for. Never taken for an empty answer."""
 
     exit_code = ExitCode.UNREACHABLE
-    next_step = "nothing is assumed; it is asked again, and if this stays, compare the message with the exchange's status page"
+    next_step = (
+        "nothing is assumed; it is asked again, and if this stays, compare the message with the exchange's status page"
+    )
 
 
 class UsageError(BtcbotError):

@@ -1,4 +1,4 @@
-"""Every event that a log line can carry: one enumeration, past tense. A log line without one of these does not exist."""
+"""Every event that a log line can carry: one enumeration, past tense. No log line is without one."""
 
 from enum import StrEnum
 

@@ -42,7 +42,9 @@ class Mismatch:
     theirs: Decimal
 
     def __str__(self) -> str:
-        return f"{self.asset}: {self.ours} in our ledger, {self.theirs} at the exchange, off by {self.theirs - self.ours}"
+        return (
+            f"{self.asset}: {self.ours} in our ledger, {self.theirs} at the exchange, off by {self.theirs - self.ours}"
+        )
 
 
 def entries_of_fill(fill: Fill, base: Asset, quote: Asset) -> tuple[LedgerEntry, ...]:

@@ -90,8 +90,8 @@ def _view_content(view: MarketView) -> dict[str, object]:
         "asks": [[plain(level.price), plain(level.quantity)] for level in view.book.asks],
         "book_age_us": view.book_age // timedelta(microseconds=1),
         "candles": [
-            [candle.opened_at.isoformat(), *(plain(n) for n in (candle.open, candle.high, candle.low, candle.close, candle.volume))]
-            for candle in view.new_candles
+            [c.opened_at.isoformat(), *(plain(number) for number in (c.open, c.high, c.low, c.close, c.volume))]
+            for c in view.new_candles
         ],
         "is_gapped": view.is_gapped,
     }  # fmt: skip

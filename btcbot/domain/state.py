@@ -238,9 +238,7 @@ def _after_fill(instrument: InstrumentState, fill: Fill) -> InstrumentState:
 def _with_mark(state: TradingState, seen: MarkSeen) -> TradingState:
     instrument = state.instrument(seen.pair)
     kept = tuple(pair for pair in instrument.marks if pair[0] > seen.at - seen.window)[-MARKS_MAX:]
-    state = _with_instrument(
-        state, seen.pair, replace(instrument, mark=seen.mark, marks=(*kept, (seen.at, seen.mark)))
-    )
+    state = _with_instrument(state, seen.pair, replace(instrument, mark=seen.mark, marks=(*kept, (seen.at, seen.mark))))
     return replace(state, equity_peak=max(state.equity_peak, state.equity))
 
 

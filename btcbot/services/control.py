@@ -89,7 +89,9 @@ class ControlDesk:
 
     def _seal(self, request_id: str, order_id: str, reason: str) -> ControlAnswer:
         """A person's proof that an unknown order never arrived (reliability 3.3, manual sealing)."""
-        order = self._book.by_label(order_id) or next((o for o in self._book.unfinished() if o.order_id == order_id), None)
+        order = self._book.by_label(order_id) or next(
+            (o for o in self._book.unfinished() if o.order_id == order_id), None
+        )
         if order is None or order.state is not OrderState.UNKNOWN:
             return ControlAnswer(
                 request_id, False, f"{order_id[:40]!r} names no unknown order",

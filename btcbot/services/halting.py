@@ -1,4 +1,4 @@
-"""Halts: latched, durable, lifted only by a person. For both roles: anyone may trip the file, nobody lifts by deleting it.
+"""Halts: latched, durable, lifted only by a person. Anyone may trip the file; nobody lifts by deleting it.
 
 The latch is the row in live's database **or** the halt file in the run directory. Live turns a file into a row as soon
 as it sees one; from then on the row holds even when the file is gone.
@@ -63,7 +63,7 @@ class Halting:
             self._observer.observed(Event.HALT_LATCHED, reason=reason, by=by)
 
     def lift(self, reason: str, by: str) -> None:
-        """A person's decision, after a clean reconciliation: the file first, then the row, so that a crash leaves it latched."""
+        """A person's decision, after a clean reconciliation. The file first: a crash in between leaves it latched."""
         try:
             self._path.unlink(missing_ok=True)
         except OSError as error:

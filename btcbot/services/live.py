@@ -49,7 +49,10 @@ async def check_live(profile: LiveProfile, runtime: Runtime, observer: Observer,
     """Every start-up check of the role, writing nothing but an empty lock file: what passed, a line each."""
     common = profile.common
     params = decision_params(profile)
-    passed = ["settings: complete and consistent", f"strategy: {params.strategy.name}, {params.strategy.warm_up} candles to warm up"]
+    passed = [
+        "settings: complete and consistent",
+        f"strategy: {params.strategy.name}, {params.strategy.warm_up} candles to warm up",
+    ]
     lock = DatabaseLock.take(common.state_db_path, identity_of(profile, runtime, build))
     try:
         passed.append("lock: free")

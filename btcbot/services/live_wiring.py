@@ -75,7 +75,7 @@ def connect_exchange(
 
 
 def decision_params(profile: LiveProfile) -> DecisionParams:
-    """What `decide` is told once and for all; `ConfigurationError` where the strategy or its parameters make no sense."""
+    """What `decide` is told once and for all; `ConfigurationError` where the strategy makes no sense."""
     return DecisionParams(
         strategy=build_strategy(profile.strategy, profile.limits.currency),
         pairs=profile.common.pairs,
@@ -169,5 +169,7 @@ def require_listed(state: TradingState, pairs: tuple[str, ...], currency: Asset)
 def taker_ratio(currency: Asset) -> Ratio:
     ratio = TAKER_RATIOS.get(currency)
     if ratio is None:
-        raise ConfigurationError(f"BTCBOT_RISK_CURRENCY {currency} has no published fee; use one of {sorted(TAKER_RATIOS)}")
+        raise ConfigurationError(
+            f"BTCBOT_RISK_CURRENCY {currency} has no published fee; use one of {sorted(TAKER_RATIOS)}"
+        )
     return ratio

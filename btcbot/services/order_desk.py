@@ -40,7 +40,7 @@ class OrderDesk:
         self._observer = observer
 
     async def place(self, approved: ApprovedOrderIntent, decided_at: datetime) -> OrderRecord | None:
-        """Send an approved intent at most once. Returns the order as it stands, or nothing where the journal refused it."""
+        """Send an approved intent at most once. The order as it stands, or nothing where the journal refused it."""
         try:
             order = self._journal.intent(approved)
         except ReservationRefused as refusal:
@@ -68,7 +68,7 @@ class OrderDesk:
         return self._journal.record(sending.order_id, answer)
 
     async def cancel(self, order: OrderRecord, reason: str) -> OrderRecord:
-        """Ask for a cancel, durable before it leaves. Never blocked by halts; what came of it is read from the exchange."""
+        """Ask for a cancel, durable before it leaves. Never blocked by halts; what came of it is read, not assumed."""
         if order.exchange_order_id is None or order.is_terminal or order.state is OrderState.CLOSING:
             return order
         if order.cancels_sent >= CANCELS_TOLD_FROM:

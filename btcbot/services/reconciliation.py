@@ -1,6 +1,6 @@
 """Our records against the exchange's: one idempotent pass for the start, the timer and before a resume.
 
-Three views of the exchange are read (open orders, orders since a moment, trades since a moment) and, last, the balances.
+Three views of the exchange are read (open orders, orders since a moment, trades since a moment), and the balances last.
 Each order of ours learns what they show; an order that none shows gains evidence of absence, and only from a reading
 that was complete and begun after its send. A second pass over an unchanged exchange changes nothing.
 """
@@ -64,10 +64,18 @@ class Findings:
 
 class Reconciler:
     def __init__(
-        self, book: TradingBook, ledger: Callable[[], Mapping[Asset, Decimal]], reader: AccountReader, pairs: Iterable[str], deployment_id: str, rule: SealingRule,
-        read_since: Mapping[str, datetime], book_transfers: Callable[[tuple[LedgerEntry, ...]], None], clock: Clock,
+        self,
+        book: TradingBook,
+        ledger: Callable[[], Mapping[Asset, Decimal]],
+        reader: AccountReader,
+        pairs: Iterable[str],
+        deployment_id: str,
+        rule: SealingRule,
+        read_since: Mapping[str, datetime],
+        book_transfers: Callable[[tuple[LedgerEntry, ...]], None],
+        clock: Clock,
         observer: Observer,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`read_since`: up to when each pair was swept before; `book_transfers` takes each of them once."""
         self._journal = book
         self._ledger = ledger
@@ -199,7 +207,9 @@ class Reconciler:
         # A reading is complete only when the balances answered too.
         balances = await self._reader.balances() if orders else ()
         self._sweep(pair, listed)
-        self._sweep(pair, {venue.exchange_order_id: venue for venue in history if venue.exchange_order_id not in listed})
+        self._sweep(
+            pair, {venue.exchange_order_id: venue for venue in history if venue.exchange_order_id not in listed}
+        )
         self._book_late(fills)
         self._swept_until[pair] = begun
         by_label = self._by_label((*history, *listed.values()))
@@ -210,7 +220,9 @@ class Reconciler:
             if venue is not None:
                 await self._learn(order, venue)
             elif order.client_order_id in traded:
-                self._journal.record(order.order_id, Traded(tuple(f for f in fills if f.client_order_id == order.client_order_id)))
+                self._journal.record(
+                    order.order_id, Traded(tuple(f for f in fills if f.client_order_id == order.client_order_id))
+                )
             else:
                 self._absent(order, begun, balances)
 
@@ -229,6 +241,7 @@ class Reconciler:
         return first
 
     def _absent(self, order: OrderRecord, begun: datetime, balances: tuple[Balance, ...]) -> None:
+        order = self._journal.get(order.order_id)  # not as it was when the reading began
         if begun <= order.changed_at and order.absent_evidence == 0:
             return  # the reading began before the last word on this order
         order = self._journal.record(order.order_id, AbsentOnce(begun))
@@ -241,7 +254,9 @@ class Reconciler:
             and not mismatches(self._ledger(), balances)
             and self._holds_nothing(order, balances)
         ):
-            self._journal.record(order.order_id, AbsenceProven(f"{order.absent_evidence} complete readings over {self._rule.quiet}"))
+            self._journal.record(
+                order.order_id, AbsenceProven(f"{order.absent_evidence} complete readings over {self._rule.quiet}")
+            )
 
     def _holds_nothing(self, order: OrderRecord, balances: tuple[Balance, ...]) -> bool:
         """Whether the exchange binds none of the asset that the order would bind, so that it cannot be hiding there."""
@@ -305,10 +320,8 @@ class Reconciler:
         if last is None:
             return True
         age = self._clock.now() - order.created_at
-        if age >= LOOKUP_AGES[-1]:
-            return self._clock.now() - last >= LOOKUP_EVERY
         due = [order.created_at + wait for wait in LOOKUP_AGES if wait <= age]
-        return bool(due) and last < due[-1]
+        return self._clock.now() - last >= LOOKUP_EVERY or (bool(due) and last < due[-1])
 
 
 def _awaits_trades(order: OrderRecord) -> bool:

@@ -86,7 +86,9 @@ class ClockOffset(ExchangeUnreachable):
     next_step = "synchronise this machine's clock (NTP); trading goes on by itself once the offset is small"
 
     def __init__(self, offset: timedelta, offset_max: timedelta) -> None:
-        super().__init__(f"the clock is {offset.total_seconds():+.3f} s off the exchange's, the limit is {offset_max.total_seconds()} s")
+        super().__init__(
+            f"the clock is {offset.total_seconds():+.3f} s off the exchange's, limit {offset_max.total_seconds()} s"
+        )
 
 
 def require_one_currency(instruments: Mapping[str, Instrument], currency: Asset) -> None:
@@ -104,7 +106,7 @@ class Readiness:
 
 
 class RunLoopService:
-    """Cycles until it is told to stop. One coroutine owns the trading state; a lock keeps a resume's reconcile apart."""
+    """Cycles until it is told to stop. One coroutine owns the trading state; a resume reconciles in between."""
 
     def __init__(self, parts: LiveParts, readiness: Readiness) -> None:
         self._parts = parts
@@ -187,9 +189,7 @@ class RunLoopService:
             for pair in parts.profile.common.pairs
         }
         self._book.state = warm_up(self._book.state, warm, parts.params)
-        self._observer.observed(
-            Event.WARM_UP_COMPLETED, candles={pair: len(candles) for pair, candles in warm.items()}
-        )
+        self._observer.observed(Event.WARM_UP_COMPLETED, candles={pair: len(candles) for pair, candles in warm.items()})
 
     async def _open_books(self) -> None:
         """First start: what the account holds now is the ledger's opening. It is shown, and left alone."""
@@ -219,7 +219,9 @@ class RunLoopService:
                 self._abort("defect", f"{type(defect).__name__}: {defect}")
                 self._observer.observed(Event.DEFECT_CAUGHT, error=defect, in_a_row=self._defects)
                 if self._defects >= DEFECTS_IN_A_ROW_MAX:
-                    self._halt(f"{self._defects} cycles in a row ended in a defect ({type(defect).__name__})", "breaker")
+                    self._halt(
+                        f"{self._defects} cycles in a row ended in a defect ({type(defect).__name__})", "breaker"
+                    )
             else:
                 self._defects = 0
             finally:
@@ -317,7 +319,10 @@ class RunLoopService:
         common = self._parts.profile.common
         measured = await self._parts.market.measure_offset()
         self._offset_at = self._parts.runtime.clock.now()
-        fields = {"offset_seconds": measured.offset.total_seconds(), "round_trip_seconds": measured.round_trip.total_seconds()}
+        fields = {
+            "offset_seconds": measured.offset.total_seconds(),
+            "round_trip_seconds": measured.round_trip.total_seconds(),
+        }
         if abs(measured.offset) <= common.clock_offset_max:
             self._observer.observed(Event.CLOCK_OFFSET_MEASURED, **fields)
             return

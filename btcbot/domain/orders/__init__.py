@@ -1,1 +1,1 @@
-"""An order's whole life: what the gate approved, what the journal made durable, what the exchange said, and the one table of states."""
+"""An order's whole life: what was approved, what is durable, what the exchange said, and the one table of states."""

@@ -41,7 +41,11 @@ class VenueOrder:
     @property
     def is_closed(self) -> bool:
         """No longer rests: not in openOrders, and its status is final or a partial that was canceled (protocol 6.5)."""
-        return not self.is_listed_open and self.status is not VenueStatus.UNTOUCHED and self.status is not VenueStatus.OTHER
+        return (
+            not self.is_listed_open
+            and self.status is not VenueStatus.UNTOUCHED
+            and self.status is not VenueStatus.OTHER
+        )
 
 
 @dataclass(frozen=True, slots=True)

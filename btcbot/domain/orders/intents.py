@@ -24,7 +24,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One limit order that a decision asks for. A marketable price takes at once; nothing is ever a naked market order."""
+    """One limit order that a decision asks for. A marketable price takes at once; no market orders."""
 
     decision_id: str  # cycle_id/pair/ordinal: one decision makes at most one order
     instrument: Instrument

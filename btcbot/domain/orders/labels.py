@@ -1,7 +1,8 @@
 """The label of an order (`newOrderClientId`): ours by its look, derived from the row, never random.
 
-`BB-<deployment>-<epoch>-<sequence>-<check>`, epoch and sequence in base 36, at most 32 characters of A–Z, 0–9 and hyphen.
-The exchange does not enforce uniqueness (reliability, finding 1), so the label finds orders; it never makes a send safe.
+`BB-<deployment>-<epoch>-<sequence>-<check>`, epoch and sequence in base 36, at most 32 characters of A–Z, 0–9 and
+hyphen. The exchange does not enforce uniqueness (reliability, finding 1), so the label finds orders; it never makes a
+send safe.
 """
 
 import hashlib

@@ -39,7 +39,9 @@ class Step:
     detail: str
 
 
-def advance(order: OrderRecord, evidence: Evidence, at: datetime) -> tuple[OrderRecord, tuple[Step, ...], tuple[Fill, ...]]:
+def advance(
+    order: OrderRecord, evidence: Evidence, at: datetime
+) -> tuple[OrderRecord, tuple[Step, ...], tuple[Fill, ...]]:
     """The order as it is after this evidence, the steps taken, and the trades that are new.
 
     Evidence that says nothing new makes no step: a trade that is booked already, an open listing of an open order.
