@@ -91,6 +91,14 @@ def resume(reason: Reason) -> int:
     return conclude(lambda desk: ask(desk, "resume", reason), "operator", is_worker=False)
 
 
+@app.command()
+def seal(order: Annotated[str, typer.Argument(metavar="ORDER")], reason: Reason) -> int:
+    """Declare an unknown ORDER (id or label) absent: you looked, and the exchange never had it."""
+    from btcbot.cli.operator import ask
+
+    return conclude(lambda desk: ask(desk, "seal", reason, order=order), "operator", is_worker=False)
+
+
 @sandbox.callback(invoke_without_command=True)
 def serve_sandbox(context: typer.Context) -> int:
     """The local exchange: serve it until SIGTERM, or `init` its directory."""

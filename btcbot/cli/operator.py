@@ -1,6 +1,7 @@
-"""What an operator asks of a running live: halt, pause, resume. Each is journaled there with its reason."""
+"""What an operator asks of a running live: halt, pause, resume, seal. Each is journaled there with its reason."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from btcbot.cli.endings import Desk, complain
@@ -16,24 +17,24 @@ def halt(_desk: Desk, reason: str) -> int:
     path = write_halt_file(run_dir, reason)
     sys.stdout.write(f"halt file: {path}\n")
     try:
-        return _ask(run_dir, "halt", reason)
+        return _ask(run_dir, "halt", {"reason": reason})
     except BtcbotError as error:
         complain(f"live did not confirm: {error} It halts when it sees the file, and starts halted.")
         return int(ExitCode.OK)
 
 
-def ask(_desk: Desk, verb: str, reason: str) -> int:
-    """Pause or resume."""
+def ask(_desk: Desk, verb: str, reason: str, **args: str) -> int:
+    """Pause, resume or seal."""
     _require(reason)
-    return _ask(load_run_dir(environment()), verb, reason)
+    return _ask(load_run_dir(environment()), verb, {"reason": reason, **args})
 
 
-def _ask(run_dir: Path, verb: str, reason: str) -> int:
+def _ask(run_dir: Path, verb: str, args: Mapping[str, str]) -> int:
     from btcbot.services import runtime
     from btcbot.services.control import send_command
 
     ids = runtime.build_runtime(REAL_TIME).ids
-    answer = runtime.run(lambda: send_command(run_dir, verb, {"reason": reason}, ids), REAL_TIME)
+    answer = runtime.run(lambda: send_command(run_dir, verb, args, ids), REAL_TIME)
     next_step = f". Next: {answer.next_step}." if answer.next_step else ""
     if not answer.ok:
         complain(f"{answer.message}{next_step}")

@@ -118,7 +118,12 @@ def answering(name: str, status: int | None = None, headers: dict[str, str] | No
 def in_turn(*answers: Handler) -> Handler:
     """One answer after the other; the last one stays."""
     queue = list(answers)
-    return lambda request: (queue.pop(0) if len(queue) > 1 else queue[0])(request)
+
+    def next_answer(request: httpx.Request) -> httpx.Response:
+        handler = queue.pop(0) if len(queue) > 1 else queue[0]
+        return handler(request)
+
+    return next_answer
 
 
 def saying(status: int, body: str = "", headers: dict[str, str] | None = None) -> Handler:

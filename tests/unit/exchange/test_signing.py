@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ def test_stamps_rise_whatever_the_clock_does(readings: list[int]) -> None:
     clock = iter(readings)
     signer = Signer(CREDENTIALS, lambda: next(clock))
     stamps = [signer.stamp() for _ in readings]
-    assert all(before < after for before, after in zip(stamps, stamps[1:], strict=False))
+    assert all(before < after for before, after in itertools.pairwise(stamps))
     assert all(stamp >= reading for stamp, reading in zip(stamps, readings, strict=True))
 
 

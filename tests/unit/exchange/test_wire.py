@@ -27,8 +27,9 @@ def test_a_number_that_is_printed_and_read_stays_the_same(number: Decimal) -> No
 @pytest.mark.parametrize(
     "absurd",
     [
-        "", " 1", "1 ", "1e5", "1E-7", "NaN", "Infinity", "-Infinity", "٣", "1,5", "1.2.3", "0x1", "1_000", "+", "--1", True,
-        None, 1.5, [], "1" * 31, "0." + "1" * 31, Decimal("NaN"), Decimal("Infinity"), Decimal("1e400"), Decimal("1e-400"),
+        "", " 1", "1 ", "1e5", "1E-7", "NaN", "Infinity", "-Infinity", "٣", "1,5", "1.2.3", "0x1", "1_000", "+", "--1",
+        True, None, 1.5, [], "1" * 31, "0." + "1" * 31, Decimal("NaN"), Decimal("Infinity"), Decimal("1e400"),
+        Decimal("1e-400"),
     ],
 )  # fmt: skip
 def test_an_absurd_number_is_refused(absurd: object) -> None:

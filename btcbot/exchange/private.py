@@ -1,0 +1,173 @@
+"""The one way to a private call: budget, guard, stamp, send, and what the answer says about further calls.
+
+Live and monitor share it; which calls exist is decided by who imports `account`, `cancel` and `submit`.
+"""
+
+from btcbot.domain.errors import KeyRefused, ReadFailed
+from btcbot.domain.events import Event
+from btcbot.domain.ports import Clock, Observer
+from btcbot.domain.profiles import CommonProfile
+from btcbot.exchange.answers import BAD_REQUEST, OK, SERVER_ERROR, document_of, envelope_of
+from btcbot.exchange.errors import (
+    NoAnswer,
+    NotSent,
+    NotTheExchange,
+    PrivateCallsStopped,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    is_about_nonce,
+    is_unauthorized,
+    snippet,
+)
+from btcbot.exchange.http import Http, HttpAnswer, Query
+from btcbot.exchange.limits import Budgets, Endpoint
+from btcbot.exchange.public import TOO_MANY_REQUESTS, PublicClient
+from btcbot.exchange.reads import READ_SECONDS, with_retries
+from btcbot.exchange.signing import Signer
+from btcbot.exchange.venue_clock import VenueClock
+
+UNAUTHORIZED_IN_A_ROW_MAX = 3
+FAILURES_IN_A_ROW_MAX = 3
+
+
+class PrivateChannel:
+    """Signed calls of one key. Counts what goes wrong in a row, over all of them."""
+
+    def __init__(
+        self, http: Http, signer: Signer, venue_clock: VenueClock, budgets: Budgets, observer: Observer
+    ) -> None:
+        self._http = http
+        self._signer = signer
+        self._venue_clock = venue_clock
+        self._budgets = budgets
+        self._observer = observer
+        self._was_let_in = False
+        self._unauthorized_in_a_row = 0
+        self._failures_in_a_row = 0
+        self._must_measure = False
+
+    @classmethod
+    def connect(cls, profile: CommonProfile, clock: Clock, observer: Observer) -> "PrivateChannel":
+        """Own connections and an own budget; nothing is sent yet."""
+        budgets = Budgets(profile.role, clock)
+        http = Http(profile.endpoints.api_url)
+        venue_clock = VenueClock(PublicClient(http, http, budgets, observer), clock)
+        signer = Signer(profile.credentials, venue_clock.now_ms)
+        return cls(http, signer, venue_clock, budgets, observer)
+
+    @property
+    def signer(self) -> Signer:
+        return self._signer
+
+    @property
+    def venue_clock(self) -> VenueClock:
+        return self._venue_clock
+
+    def obstacle(self, endpoint: Endpoint) -> str | None:
+        """Why a call that changes something should not even be tried now, or nothing (reliability I8, I9, I10)."""
+        if self._unauthorized_in_a_row >= UNAUTHORIZED_IN_A_ROW_MAX:
+            return str(PrivateCallsStopped(f"{self._unauthorized_in_a_row} private calls in a row were not let in"))
+        try:
+            self._budgets.require_open(endpoint)
+        except RateLimited as blocked:
+            return str(blocked)
+        return None
+
+    @property
+    def is_troubled(self) -> bool:
+        """Three failures of the exchange in a row: only reads probe whether it is back."""
+        return self._failures_in_a_row >= FAILURES_IN_A_ROW_MAX
+
+    async def admit(self, endpoint: Endpoint) -> None:
+        """Wait for room in the budget of a call that `send_once` will make."""
+        await self._budgets.acquire(endpoint)
+
+    async def read(self, endpoint: Endpoint, path: str, query: Query = ()) -> HttpAnswer:
+        """A signed GET, tried again where that can help. The answer is JSON; what it says is for the caller to judge.
+
+        Raises `KeyRefused` when the key was never let in, `PrivateCallsStopped` after three refusals in a row,
+        `Unauthorized`, `RateLimited` or an `ExchangeUnreachable`.
+        """
+
+        async def attempt() -> HttpAnswer:
+            self._require_open()
+            if self._must_measure:
+                await self._venue_clock.measure()
+                self._must_measure = False
+            else:
+                await self._venue_clock.ensure_fresh()
+            await self._budgets.acquire(endpoint)
+            self._require_open()
+            answer = await self.send_once(endpoint, "GET", path, query, None, READ_SECONDS)
+            return self._require_answer(endpoint, answer)
+
+        return await with_retries(endpoint, attempt, self._observer)
+
+    async def send_once(
+        self, endpoint: Endpoint, method: str, path: str, query: Query, body: bytes | None, timeout: float
+    ) -> HttpAnswer:
+        """Sign and send exactly one request, waiting for nothing before it. Raises `NotSent`, `NoAnswer`, …"""
+        try:
+            answer = await self._http.send(
+                method, path, query, headers=self._signer.headers(), body=body, timeout=timeout
+            )
+        except (NotSent, NoAnswer, NotTheExchange) as error:
+            self._failures_in_a_row += 1
+            self._observer.observed(Event.REQUEST_FAILED, endpoint=str(endpoint), error=str(error))
+            raise
+        self._note(endpoint, answer)
+        return answer
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    def _note(self, endpoint: Endpoint, answer: HttpAnswer) -> None:
+        """What this answer means for the calls after it."""
+        message = message_of(answer)
+        if answer.status >= SERVER_ERROR:
+            self._failures_in_a_row += 1
+            self._observer.observed(
+                Event.REQUEST_FAILED, endpoint=str(endpoint), status=answer.status, said=snippet(answer.body)
+            )
+            return
+        self._failures_in_a_row = 0
+        if answer.status == TOO_MANY_REQUESTS:
+            blocked = self._budgets.block(endpoint, answer.retry_after)
+            self._observer.observed(Event.RATE_LIMITED, endpoint=str(endpoint), seconds=blocked.seconds)
+        elif is_unauthorized(answer.status, message):
+            self._unauthorized_in_a_row += 1
+            self._must_measure = self._must_measure or is_about_nonce(message)
+            is_last = self._unauthorized_in_a_row == UNAUTHORIZED_IN_A_ROW_MAX
+            self._observer.observed(
+                Event.PRIVATE_CALLS_STOPPED if is_last else Event.REQUEST_FAILED, endpoint=str(endpoint),
+                status=answer.status, said=snippet(answer.body), in_a_row=self._unauthorized_in_a_row,
+            )  # fmt: skip
+        elif answer.status in (OK, BAD_REQUEST):
+            self._unauthorized_in_a_row = 0
+            self._was_let_in = True
+
+    def _require_open(self) -> None:
+        if self._unauthorized_in_a_row >= UNAUTHORIZED_IN_A_ROW_MAX:
+            raise PrivateCallsStopped(f"{self._unauthorized_in_a_row} private calls in a row were not let in")
+
+    def _require_answer(self, endpoint: Endpoint, answer: HttpAnswer) -> HttpAnswer:
+        if answer.status == TOO_MANY_REQUESTS:
+            self._budgets.require_open(endpoint)
+        message = message_of(answer)
+        if is_unauthorized(answer.status, message):
+            self._require_open()
+            document_of(answer, endpoint)  # an HTML page with a 403 is not the exchange speaking
+            if not self._was_let_in and not is_about_nonce(message):
+                raise KeyRefused(f"the exchange refused the API key: {message or answer.status}")
+            raise Unauthorized(message or f"HTTP {answer.status}")
+        document_of(answer, endpoint)
+        return answer
+
+
+def message_of(answer: HttpAnswer) -> str:
+    """The message of an answer, or nothing when it has none: never a reason to fail."""
+    try:
+        return envelope_of(answer, "an answer").message or ""
+    except (NotTheExchange, Unavailable, ReadFailed):
+        return ""

@@ -1,0 +1,87 @@
+"""That something happened to our orders, heard on the private socket: a reason to look, never a truth.
+
+Private frames are missing for some users and wrong at times (protocol 10.5), so nothing is read from them. Without a
+login the bot is slower to look, and otherwise the same.
+"""
+
+import asyncio
+
+from pydantic import TypeAdapter
+
+from btcbot.domain.events import Event
+from btcbot.domain.ports import Clock, Observer, Sleeper
+from btcbot.exchange.answers import shaped
+from btcbot.exchange.private import PrivateChannel
+from btcbot.exchange.stream import Stream
+from btcbot.exchange.wire import (
+    LOGIN,
+    ORDER_DELETE,
+    ORDER_INSERT,
+    ORDER_MATCH,
+    ORDER_UPDATE,
+    USER_TRADE,
+    LoginFrame,
+    LoginReplyFrame,
+)
+
+NONCES = (3000, 15000)  # open question D3: the second is tried once, then REST has to do
+_OURS = frozenset({USER_TRADE, ORDER_MATCH, ORDER_INSERT, ORDER_DELETE, ORDER_UPDATE})
+_REPLY: TypeAdapter[LoginReplyFrame] = TypeAdapter(LoginReplyFrame)
+
+
+class AccountHints:
+    """`wait()` returns once something was heard since the last `clear()`."""
+
+    def __init__(
+        self, ws_url: str, channel: PrivateChannel, clock: Clock, sleeper: Sleeper, observer: Observer
+    ) -> None:
+        self._channel = channel
+        self._observer = observer
+        self._heard = asyncio.Event()
+        self._gave_up = asyncio.Event()
+        self._refusals = 0
+        self._stream = Stream(ws_url, (), self, clock, sleeper, observer, name="account", login=self._login)
+
+    async def wait(self) -> None:
+        await self._heard.wait()
+
+    def clear(self) -> None:
+        self._heard.clear()
+
+    async def run(self) -> None:
+        """Until cancelled. When the login was refused with every nonce it stays, and listens no more."""
+        async with asyncio.TaskGroup() as tasks:
+            listening = tasks.create_task(self._stream.run())
+            await self._gave_up.wait()
+            listening.cancel()
+        await asyncio.get_running_loop().create_future()
+
+    def connected(self) -> None:
+        self._heard.set()  # whatever happened while nobody listened
+
+    def lost(self) -> None:
+        self._heard.set()
+
+    def frame(self, kind: int, body: dict[str, object]) -> None:
+        if kind in _OURS:
+            self._heard.set()
+        elif kind == LOGIN:
+            self._answered(shaped(_REPLY, body, "the answer to the login"))
+
+    def _answered(self, reply: LoginReplyFrame) -> None:
+        if reply.ok:
+            self._refusals = 0
+            return
+        self._refusals += 1
+        self._observer.observed(Event.KEY_REFUSED, stream="account", said=reply.message, in_a_row=self._refusals)
+        if self._refusals >= len(NONCES):
+            self._gave_up.set()
+        else:
+            self._stream.abandon()
+
+    def _login(self) -> LoginFrame:
+        nonce = NONCES[min(self._refusals, len(NONCES) - 1)]
+        signer = self._channel.signer
+        return LoginFrame(
+            public_key=signer.public_key, timestamp=signer.stamp(), nonce=nonce, signature=signer.login_signature(nonce)
+        )

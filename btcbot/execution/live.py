@@ -1,0 +1,43 @@
+"""The only way an order leaves."""
+
+from datetime import timedelta
+
+from btcbot.domain.orders.evidence import Answer, CancelReceipt, CancelTurnedDown, Silent
+from btcbot.domain.orders.records import JournaledOrder
+from btcbot.domain.orders.states import OrderState
+from btcbot.exchange.cancel import CancelClient
+from btcbot.exchange.private import PrivateChannel
+from btcbot.exchange.submit import SubmitClient
+from btcbot.execution.policy import TradingArmedPolicy
+from btcbot.execution.ports import NotForSending
+
+
+class LiveExecution:
+    def __init__(self, channel: PrivateChannel, policy: TradingArmedPolicy, submit_timeout: timedelta) -> None:
+        self._submits = SubmitClient(channel, submit_timeout.total_seconds())
+        self._cancels = CancelClient(channel)
+        self._policy = policy
+        self._sent: set[str] = set()
+
+    async def submit(self, order: JournaledOrder) -> Answer:
+        """See `Execution.submit`. The arming is checked first, and again when nothing but the sending is left to do."""
+        self._take(order)
+        self._policy.require_armed()
+        obstacle = await self._submits.admit()
+        if obstacle is not None:
+            return obstacle
+        self._policy.require_armed()
+        return await self._submits.submit(order)
+
+    async def cancel(self, exchange_order_id: int, pair: str) -> CancelReceipt | CancelTurnedDown | Silent:
+        return await self._cancels.cancel(exchange_order_id)
+
+    def _take(self, order: JournaledOrder) -> None:
+        """One order, one try, whatever comes of it: nothing is ever sent again."""
+        if not isinstance(order, JournaledOrder):
+            raise NotForSending(f"a {type(order).__name__} is not an order that this process made durable")
+        if order.state is not OrderState.SENDING:
+            raise NotForSending(f"order {order.order_id} is {order.state}, not {OrderState.SENDING}")
+        if order.order_id in self._sent:
+            raise NotForSending(f"order {order.order_id} was handed over before")
+        self._sent.add(order.order_id)

@@ -1,0 +1,42 @@
+"""Puts the trading client of a live worker together. `LiveExecution` exists only where the settings arm it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from btcbot.domain.ports import Clock, Observer, Sleeper
+from btcbot.domain.profiles import LiveProfile
+from btcbot.exchange.account import AccountClient
+from btcbot.exchange.private import PrivateChannel
+from btcbot.execution.accounts import AccountReader
+from btcbot.execution.disarmed import DisarmedExecution
+from btcbot.execution.hints import AccountHints
+from btcbot.execution.live import LiveExecution
+from btcbot.execution.policy import TradingArmedPolicy
+from btcbot.execution.ports import Execution
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSet:
+    """One key, one signer, one set of connections. `hints.run()` wants a task of its own; it is never required."""
+
+    execution: Execution
+    reader: AccountReader
+    hints: AccountHints
+    aclose: Callable[[], Awaitable[None]]
+
+
+def connect_execution(
+    profile: LiveProfile, policy: TradingArmedPolicy, clock: Clock, sleeper: Sleeper, observer: Observer
+) -> ExecutionSet:
+    """Nothing is sent yet. A worker that its settings do not arm gets an execution that cannot submit."""
+    common = profile.common
+    channel = PrivateChannel.connect(common, clock, observer)
+    execution: Execution = DisarmedExecution(channel)
+    if profile.is_armed_by_settings:
+        execution = LiveExecution(channel, policy, profile.submit_timeout)
+    return ExecutionSet(
+        execution=execution,
+        reader=AccountReader(AccountClient(channel), channel),
+        hints=AccountHints(common.endpoints.ws_url, channel, clock, sleeper, observer),
+        aclose=channel.aclose,
+    )

@@ -1,0 +1,1 @@
+"""Books, candles and their freshness, as normalised snapshots."""
