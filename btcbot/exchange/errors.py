@@ -100,6 +100,7 @@ class Unauthorized(ReadFailed):
     def __init__(self, message: str) -> None:
         super().__init__(f"the exchange did not let a private call in: {message}")
         self.is_about_nonce = is_about_nonce(message)
+        self.is_worth_another_try = False
 
 
 class PrivateCallsStopped(KeyRefused):

@@ -29,6 +29,7 @@ from btcbot.exchange.venue_clock import VenueClock
 
 UNAUTHORIZED_IN_A_ROW_MAX = 3
 FAILURES_IN_A_ROW_MAX = 3
+FORBIDDEN = 403
 
 
 class PrivateChannel:
@@ -90,7 +91,10 @@ class PrivateChannel:
         `Unauthorized`, `RateLimited` or an `ExchangeUnreachable`.
         """
 
+        refusals = 0
+
         async def attempt() -> HttpAnswer:
+            nonlocal refusals
             self._require_open()
             if self._must_measure:
                 await self._venue_clock.measure()
@@ -100,7 +104,13 @@ class PrivateChannel:
             await self._budgets.acquire(endpoint)
             self._require_open()
             answer = await self.send_once(endpoint, "GET", path, query, None, READ_SECONDS)
-            return self._require_answer(endpoint, answer)
+            try:
+                return self._require_answer(endpoint, answer)
+            except Unauthorized as error:
+                # One more try after the clock was measured; three refusals in a row would end all private calls.
+                refusals += 1
+                error.is_worth_another_try = error.is_about_nonce and refusals == 1
+                raise
 
         return await with_retries(endpoint, attempt, self._observer)
 
@@ -125,7 +135,8 @@ class PrivateChannel:
     def _note(self, endpoint: Endpoint, answer: HttpAnswer) -> None:
         """What this answer means for the calls after it."""
         message = message_of(answer)
-        if answer.status >= SERVER_ERROR:
+        # A 403 without a word is the edge's own page, not the exchange speaking (protocol, section 1).
+        if answer.status >= SERVER_ERROR or (answer.status == FORBIDDEN and not message):
             self._failures_in_a_row += 1
             self._observer.observed(
                 Event.REQUEST_FAILED, endpoint=str(endpoint), status=answer.status, said=snippet(answer.body)

@@ -44,9 +44,13 @@ class PublicClient:
     def connect(cls, endpoints: Endpoints, budgets: Budgets, observer: Observer) -> "PublicClient":
         return cls(Http(endpoints.api_url), Http(endpoints.graph_url), budgets, observer)
 
+    async def admit_time(self) -> None:
+        """Wait until `server_time` may be asked."""
+        await self._budgets.acquire(Endpoint.TIME)
+
     async def server_time(self) -> datetime:
-        """The exchange's clock, in one request without retries: a late answer would measure the wrong moment."""
-        answer = await self._once(Endpoint.TIME, self._api, "/api/v2/server/time", ())
+        """The exchange's clock, at once and without retries: a late answer would measure the wrong moment."""
+        answer = await self._send(Endpoint.TIME, self._api, "/api/v2/server/time", ())
         reading = shaped(_TIME, _plain_success(answer, Endpoint.TIME), Endpoint.TIME)
         return time_of(reading.server_time)
 
@@ -102,6 +106,9 @@ class PublicClient:
 
     async def _once(self, endpoint: Endpoint, http: Http, path: str, query: Query) -> HttpAnswer:
         await self._budgets.acquire(endpoint)
+        return await self._send(endpoint, http, path, query)
+
+    async def _send(self, endpoint: Endpoint, http: Http, path: str, query: Query) -> HttpAnswer:
         answer = await http.send("GET", path, query, timeout=READ_SECONDS)
         if answer.status == TOO_MANY_REQUESTS:
             raise self._budgets.block(endpoint, answer.retry_after)

@@ -38,7 +38,7 @@ def _wait_before_retry(error: Exception) -> bool | float:
         case RateLimited():
             return error.seconds if error.seconds <= PATIENCE_SECONDS else False
         case Unauthorized():
-            return error.is_about_nonce
+            return error.is_worth_another_try
         case NotTheExchange():
             return error.status >= SERVER_ERROR
         case _:

@@ -23,6 +23,10 @@ class ClockOffset:
 
 
 class TimeSource(Protocol):
+    async def admit_time(self) -> None:
+        """Wait for room in the budget: a wait within the measured time would look like an offset."""
+        ...
+
     async def server_time(self) -> datetime: ...
 
 
@@ -66,6 +70,7 @@ class VenueClock:
         return milliseconds_of(self.now())
 
     async def _sample(self) -> ClockOffset:
+        await self._source.admit_time()
         began, began_at = self._clock.monotonic(), self._clock.now()
         theirs = await self._source.server_time()
         round_trip = timedelta(seconds=self._clock.monotonic() - began)

@@ -109,6 +109,11 @@ class Floor:
     def bars(self, pair: str, from_ms: int, until_ms: int) -> tuple[Bar, ...]:
         return tuple(self._source.bars(pair, from_ms, until_ms))
 
+    def sum_up_the_day(self) -> None:
+        """The first ticker of a pair adds up a day of minutes: done before anybody waits for an answer."""
+        for pair in self.listings:
+            self.ticker(pair, self.now_ms())
+
     def ticker(self, pair: str, now_ms: int) -> Ticker | None:
         """Nothing as long as the pair has not traded."""
         minute = now_ms // MINUTE_MS

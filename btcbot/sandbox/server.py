@@ -85,6 +85,7 @@ async def open_sandbox(
         record = Record(profile.directory / RECORD)
         stack.callback(record.close)
         floor = Floor(open_source(profile, clock.now()), record, clock, observer)
+        floor.sum_up_the_day()
         limits, faults = RateLimits(), Faults()
         desk = Desk(floor, keys, limits, faults, sleeper, observer)
         feed = Feed(floor, desk, limits, faults, sleeper, observer)

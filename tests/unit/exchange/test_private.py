@@ -90,7 +90,7 @@ async def test_a_refused_nonce_measures_the_clock_and_tries_again() -> None:
 @pytest.mark.looptime
 async def test_after_three_401_in_a_row_nothing_private_leaves() -> None:
     bench = Bench(NONCE)
-    with pytest.raises(PrivateCallsStopped):
+    with pytest.raises(Unauthorized):  # asked twice: about the nonce, and the clock was measured in between
         await read(bench)
     for _ in range(5):
         with pytest.raises(PrivateCallsStopped):
@@ -176,3 +176,14 @@ async def test_no_secret_reaches_the_observer() -> None:
     for request in bench.requests:
         assert request.headers["X-Signature"] not in told
         assert request.headers["X-PCK"] not in told
+
+
+@pytest.mark.looptime
+async def test_the_page_of_the_edge_says_nothing_about_the_key() -> None:
+    bench = Bench(saying(403, "<html>refused</html>"))
+    for _ in range(4):
+        with pytest.raises(NotTheExchange):
+            await read(bench)
+    assert not bench.observer.named(Event.PRIVATE_CALLS_STOPPED)
+    assert bench.channel.obstacle(Endpoint.CANCEL) is None
+    assert bench.channel.is_troubled

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from btcbot.domain.money import parse
-from btcbot.domain.orders.evidence import Accepted, NoByteLeft, Silent, TurnedDown
+from btcbot.domain.orders.evidence import Accepted, AcceptedOtherwise, NoByteLeft, Silent, TurnedDown
 from btcbot.domain.orders.intents import Side
 from btcbot.exchange.errors import SUBMIT_REFUSALS
 from btcbot.exchange.limits import Endpoint
@@ -63,13 +63,13 @@ TABLE: list[tuple[str, Handler, type]] = [
     ("no data", saying(200, document()), Silent),
     ("data null", saying(200, document(data=None)), Silent),
     # an answer about another order
-    ("another label", falsified(newOrderClientId="BB-TEST-1-2-00"), Silent),
-    ("no label", falsified(newOrderClientId=None), Silent),
-    ("another price", falsified(price="0.8001"), Silent),
-    ("another quantity", falsified(quantity="1.5"), Silent),
-    ("another side", falsified(type="sell"), Silent),
-    ("another method", falsified(method="market"), Silent),
-    ("another pair", falsified(pairSymbol="BTCTRY"), Silent),
+    ("another label", falsified(newOrderClientId="BB-TEST-1-2-00"), AcceptedOtherwise),
+    ("no label", falsified(newOrderClientId=None), AcceptedOtherwise),
+    ("another price", falsified(price="0.8001"), AcceptedOtherwise),
+    ("another quantity", falsified(quantity="1.5"), AcceptedOtherwise),
+    ("another side", falsified(type="sell"), AcceptedOtherwise),
+    ("another method", falsified(method="market"), AcceptedOtherwise),
+    ("another pair", falsified(pairSymbol="BTCTRY"), AcceptedOtherwise),
     ("no number", falsified(id=0), Silent),
     ("number as float", falsified(id=1.5), Silent),
     ("time in seconds", falsified(datetime=1597867103), Silent),
