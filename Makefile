@@ -24,7 +24,7 @@ UP_OPTIONS = $${SOURCE:+--source "$$SOURCE"} $${SEED:+--seed "$$SEED"} $${PAIRS:
 RUN_STAMP = $(VENV)/.installed-run
 DEV_STAMP = $(VENV)/.installed-dev
 
-.PHONY: help run start stop env test lint format lock docker-test kill-test clean
+.PHONY: help run start stop env test lint format lock docker-test kill-test clean bench
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -75,6 +75,10 @@ docker-test: $(DEV_STAMP)
 # Twenty times `kill -9` of the live worker while it trades; then the books are compared with the exchange's own record.
 kill-test: $(DEV_STAMP)
 	$(PYTEST) -m kill tests/e2e
+
+# Figures as ratios of one run; see benchmarks/README.md.
+bench: $(DEV_STAMP)
+	$(BIN)/python benchmarks/decisions.py
 
 # Renews both locks to the newest versions that pyproject.toml allows. Needs uv; nothing else does.
 # To renew one package only: make lock LOCK_OPTIONS='--upgrade-package NAME'

@@ -30,15 +30,17 @@ def amount(number: int) -> Amount:
 
 def limits() -> RiskLimits:
     return RiskLimits(
-        TRY, amount(5_000), amount(20_000), amount(50_000), amount(2_000), Ratio(Decimal("0.1")), Ratio(Decimal("0.02")),
-        Ratio(Decimal("0.02")), Ratio(Decimal("0.05")), 12, timedelta(seconds=60), Ratio(Decimal("0.05")),
+        TRY, amount(5_000), amount(20_000), amount(50_000), amount(2_000), Ratio(Decimal("0.1")),
+        Ratio(Decimal("0.02")), Ratio(Decimal("0.02")), Ratio(Decimal("0.05")), 12, timedelta(seconds=60), Ratio(Decimal("0.05")),
         timedelta(seconds=60), timedelta(minutes=15), 5, 20, 30, timedelta(seconds=10), "Europe/Istanbul",
     )  # fmt: skip
 
 
 def instrument(pair: str) -> Instrument:
     one = Decimal("0.01")
-    return Instrument(pair, Asset(pair[:3]), TRY, one, Decimal("0.00000001"), one, Decimal(10**7), Decimal("99.91"), True)
+    return Instrument(
+        pair, Asset(pair[:3]), TRY, one, Decimal("0.00000001"), one, Decimal(10**7), Decimal("99.91"), True
+    )
 
 
 def view(pair: str, cycle: int) -> MarketView:
@@ -55,7 +57,9 @@ def view(pair: str, cycle: int) -> MarketView:
 def main() -> None:
     use_money_context()
     strategy = build_strategy(StrategyChoice("ema_cross", ()), TRY)
-    params = DecisionParams(strategy, PAIRS, limits(), timedelta(minutes=1), timedelta(minutes=1), Ratio(Decimal("0.0024")))
+    params = DecisionParams(
+        strategy, PAIRS, limits(), timedelta(minutes=1), timedelta(minutes=1), Ratio(Decimal("0.0024"))
+    )
     trading = apply(apply(TradingState(TRY), LedgerOpened(Decimal(200_000))), BalancesSeen({TRY: Decimal(200_000)}))
     state = DecisionState.at(trading)
     taken: list[float] = []

@@ -1,4 +1,4 @@
-"""The whole main job in a directory of its own: sandbox, live and monitor under supervisord, as `make start` runs them."""
+"""The whole main job in a directory of its own: sandbox, live and monitor under supervisord, as `make start` has it."""
 
 import json
 import shutil
@@ -97,6 +97,16 @@ class Stack:
                 return entries
             entries.extend(page)
 
+    def fault(self, name: str, **how: object) -> None:
+        """Make the sandbox misbehave."""
+        body = json.dumps({"fault": name, **how}).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self._admin}/faults", data=body, headers=headers, method="POST")
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def clear_faults(self) -> None:
+        urllib.request.urlopen(urllib.request.Request(f"{self._admin}/faults", method="DELETE"), timeout=30).close()
+
     def rows(self, query: str, *values: object, database: Path | None = None) -> list[tuple[object, ...]]:
         """Read live's database beside its writer, without a lock of ours."""
         with closing(sqlite3.connect(f"file:{database or self.live_db}?mode=ro", uri=True, timeout=10)) as connection:
@@ -124,7 +134,7 @@ class Stack:
 
 @contextmanager
 def stack(*options: str, changes: Mapping[str, Mapping[str, str]] | None = None) -> Iterator[Stack]:
-    """A started stack that is stopped and removed in the end. `changes`: variables by role, in place of the tracked ones."""
+    """A started stack, stopped and removed in the end. `changes`: variables by role, in place of the tracked ones."""
     root = Path(tempfile.mkdtemp(prefix="bb", dir="/tmp"))
     made = Stack(root, free_ports(), options)
     try:

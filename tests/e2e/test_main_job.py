@@ -5,13 +5,16 @@ import re
 import signal
 
 import pytest
+
 from tests.e2e.stack import Stack, stack
 from tests.e2e.truth import assert_books_agree
 
 FILLS = "SELECT count(DISTINCT order_id) FROM fills"
-UNFINISHED = (
-    "SELECT count(*) FROM order_heads WHERE state NOT IN ('not_sent', 'rejected', 'absent_sealed', 'filled', 'canceled')"
-)
+OVER = "('not_sent', 'rejected', 'absent_sealed', 'filled', 'canceled')"
+UNFINISHED = f"SELECT count(*) FROM order_heads WHERE state NOT IN {OVER}"
+CYCLES = "SELECT count(*) FROM cycles"
+IN_FLIGHT = "SELECT count(*) FROM order_heads WHERE state = 'sending'"
+FOUND = "SELECT count(*) FROM order_history WHERE before = 'unknown' AND after IN ('open', 'partial', 'closing')"
 AUDIT = ("process_role", "process_instance_id", "cycle_id", "config_hash")
 
 
@@ -56,27 +59,50 @@ def test_operators_stop_and_restart_each_program_and_trading_goes_on() -> None:
             assert running.ctl("restart", program).code == 0, f"restarting {program}"
         assert running.ctl("stop", "btcbot-live").code == 0
         assert running.ctl("start", "btcbot-live").code == 0
-        before = running.count("SELECT count(*) FROM cycles")
-        running.until(lambda: running.count("SELECT count(*) FROM cycles") > before + 10, 120, "ten more cycles")
+        cycle_on(running, 10)
         come_to_rest(running)
         assert_books_agree(running)
         assert running.rows("SELECT DISTINCT verb FROM control") == [("halt",)], "only the test's own halt"
 
 
+def cycle_on(running: Stack, cycles: int) -> None:
+    """Wait until live has gone round some more times."""
+    enough = running.count(CYCLES) + cycles
+    running.until(lambda: running.count(CYCLES) >= enough, 120, f"{cycles} more cycles")
+
+
+def kill_live(running: Stack) -> None:
+    """SIGKILL, and wait for the worker that supervisord starts in its place."""
+    victim = running.pid("btcbot-live")
+    os.kill(victim, signal.SIGKILL)
+
+    def is_replaced() -> bool:
+        status = running.ctl("status", "btcbot-live").out
+        return "RUNNING" in status and running.pid("btcbot-live") != victim
+
+    running.until(is_replaced, 60, "a new live worker")
+
+
+def kill_in_flight(running: Stack) -> None:
+    """SIGKILL while an order is on the wire: the exchange has it, and its answer is still on the way."""
+    running.fault("late_answer", seconds=20, count=1, match={"endpoint": "submit"})
+    running.until(lambda: running.count(IN_FLIGHT) > 0, 200, "an order on the wire")
+    kill_live(running)
+    running.clear_faults()
+
+
 def kill_and_recover(running: Stack, times: int) -> None:
+    """Every third kill hits an order in flight, the others whatever is going on after some more cycles."""
     for number in range(times):
-        victim = running.pid("btcbot-live")
-        cycles = running.count("SELECT count(*) FROM cycles")
-        running.until(lambda: running.count("SELECT count(*) FROM cycles") > cycles + number % 7, 120, "cycles between kills")
-        os.kill(victim, signal.SIGKILL)
-        running.until(
-            lambda: "RUNNING" in running.ctl("status", "btcbot-live").out and running.pid("btcbot-live") != victim,
-            60, f"a new live worker after kill {number + 1}",
-        )  # fmt: skip
-    cycles = running.count("SELECT count(*) FROM cycles")
-    running.until(lambda: running.count("SELECT count(*) FROM cycles") > cycles, 120, "cycles after the last kill")
+        if number % 3 == 0:
+            kill_in_flight(running)
+        else:
+            cycle_on(running, 1 + number % 7)
+            kill_live(running)
+    cycle_on(running, 3)
     come_to_rest(running)
     assert_books_agree(running)
+    assert running.count(FOUND) > 0, "an order whose answer was lost is found by its label"
 
 
 KILL_PROFILE = {"live": {"BTCBOT_CRASH_LOOP_STARTS_MAX": "1000"}}
