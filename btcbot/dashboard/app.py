@@ -77,10 +77,11 @@ def build_app(view: Callable[[], MonitorView]) -> ASGIApp:
 
 
 def figure(value: object) -> str:
-    """A number of the feed for reading: thousands apart, at most eight digits behind the point; else the text."""
+    """A number of the feed for reading: thousands apart, two digits behind the point if any; else the text."""
     try:
         number = Decimal(str(value))
-        shown = f"{number:,.8f}".rstrip("0").rstrip(".") if number.is_finite() else "–"
+        digits = 0 if number == number.to_integral_value() else 2
+        shown = f"{number:,.{digits}f}" if number.is_finite() else "–"
     except InvalidOperation:
         return "–" if value is None else str(value)
     return shown

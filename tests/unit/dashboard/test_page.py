@@ -172,8 +172,8 @@ async def test_the_page_needs_no_script_and_nothing_from_elsewhere(browser: http
 @pytest.mark.parametrize(
     ("value", "shown_as"),
     [
-        ("1234567.890", "1,234,567.89"), (0, "0"), ("0.000000001", "0"), ("NaN", "–"), (None, "–"), ("text", "text"),
-        ("1e-8", "0.00000001"), ("-1000", "-1,000"),
+        ("1234567.890", "1,234,567.89"), (0, "0"), ("0.000000001", "0.00"), ("NaN", "–"), (None, "–"), ("text", "text"),
+        ("1e-8", "0.00"), ("-1000", "-1,000"),
     ],
 )  # fmt: skip
 def test_figures_are_shown_for_reading(value: object, shown_as: str) -> None:
