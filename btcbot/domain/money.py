@@ -100,11 +100,6 @@ def round_half_even(number: Decimal, step: Decimal) -> Decimal:
     return _on_grid(number, step, _ROUNDING_EVEN)
 
 
-def round_from_indicator(value: float, step: Decimal) -> Decimal:
-    """Bring a strategy's float onto a grid, downwards. The only door from indicators to numbers that matter."""
-    return round_down(Decimal(repr(value)), step)
-
-
 def _on_grid(number: Decimal, step: Decimal, context: Context) -> Decimal:
     steps = context.to_integral_exact(context.divide(number, step))
     return context.multiply(steps, step)

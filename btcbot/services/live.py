@@ -19,8 +19,9 @@ from btcbot.observability.feed import FeedServer
 from btcbot.observability.metrics import CountingObserver, Metrics, serve_metrics
 from btcbot.persistence.sqlite.live_store import LiveStore, ReservationLimits, Writer
 from btcbot.persistence.sqlite.lock import DatabaseLock, ProcessIdentity
-from btcbot.persistence.sqlite.ownership import judge_ownership
+from btcbot.persistence.sqlite.ownership import judge_ownership, verify_records
 from btcbot.services.control import ControlDesk
+from btcbot.services.event_log import EventLog
 from btcbot.services.live_feed import LiveFeed
 from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_params
 from btcbot.services.run_dir import CONTROL_SOCKET, FEED_SOCKET
@@ -33,15 +34,15 @@ async def run_live(profile: LiveProfile, runtime: Runtime, observer: Observer, b
     """Trade until SIGTERM. Raises what a person must settle, with the exit code of its kind."""
     params = decision_params(profile)
     metrics = Metrics(Role.LIVE, build)
-    observer = CountingObserver(observer, metrics)
-    with opened_store(profile, runtime, observer, build) as store:
+    events = EventLog(CountingObserver(observer, metrics))
+    with opened_store(profile, runtime, events, build) as store:
         if profile.common.metrics_port is not None:
             serve_metrics(metrics, profile.common.metrics_port)
-        wiring = LiveWiring(profile, params, runtime, store, observer)
+        wiring = LiveWiring(profile, params, runtime, store, events)
         _break_crash_loop(profile, runtime, store, wiring)
-        await _serve(profile, runtime, store, wiring, observer)
+        await _serve(profile, runtime, store, wiring, events)
         store.checkpoint()
-    observer.observed(Event.PROCESS_STOPPED, exit_code=int(ExitCode.OK))
+    events.observed(Event.PROCESS_STOPPED, exit_code=int(ExitCode.OK))
     return ExitCode.OK
 
 
@@ -61,7 +62,8 @@ async def check_live(profile: LiveProfile, runtime: Runtime, observer: Observer,
             passed.append("database: does not exist yet")
         else:
             ownership.require_fits(writer_of(profile, runtime, build), common.state_db_path)
-            passed.append("database: live's own, sound")
+            verify_records(common.state_db_path, Role.LIVE)
+            passed.append("database: live's own, sound, every link of its hash chain verified")
     finally:
         lock.release()
     policy = TradingArmedPolicy(profile, lambda: "this is only a check")

@@ -26,6 +26,7 @@ from btcbot.execution.wiring import ExecutionSet, connect_execution
 from btcbot.market_data.market import MarketData
 from btcbot.persistence.sqlite.live_store import LiveStore, TradingHistory
 from btcbot.services.decision import DecisionParams, DecisionState
+from btcbot.services.event_log import EventLog
 from btcbot.services.halting import Halting
 from btcbot.services.live_feed import Vitals
 from btcbot.services.order_desk import OrderDesk
@@ -90,15 +91,15 @@ class LiveWiring:
     """Builds the parts in the order in which they need each other."""
 
     def __init__(
-        self, profile: LiveProfile, params: DecisionParams, runtime: Runtime, store: LiveStore, observer: Observer
+        self, profile: LiveProfile, params: DecisionParams, runtime: Runtime, store: LiveStore, events: EventLog
     ) -> None:
         self._profile = profile
         self._params = params
         self._runtime = runtime
         self._store = store
-        self._observer = observer
+        self._observer = events
         self.readiness = Readiness()
-        self.halting = Halting(store, profile.common.run_dir, observer)
+        self.halting = Halting(store, profile.common.run_dir, events)
         self.policy = TradingArmedPolicy(profile, self._blocked_by)
         self.vitals = Vitals()
 

@@ -168,7 +168,7 @@ class Reconciler:
 
     async def _follow_resting(self, pair: str, orders: list[OrderRecord]) -> None:
         listed = {venue.exchange_order_id: venue for venue in await self._reader.open_orders(pair)}
-        self._sweep(pair, listed)
+        self._sweep_open(pair, listed)
         for order in orders:
             assert order.exchange_order_id is not None, "an order that rests has the exchange's number"
             venue = listed.get(order.exchange_order_id)
@@ -206,13 +206,13 @@ class Reconciler:
         fills = await self._reader.fills(pair, since, begun + WINDOW_MARGIN)
         # A reading is complete only when the balances answered too.
         balances = await self._reader.balances() if orders else ()
-        self._sweep(pair, listed)
+        self._sweep_open(pair, listed)
         self._sweep(
             pair, {venue.exchange_order_id: venue for venue in history if venue.exchange_order_id not in listed}
         )
         self._book_late(fills)
         self._swept_until[pair] = begun
-        by_label = self._by_label((*history, *listed.values()))
+        by_label = self._by_label((*listed.values(), *history))  # whether it rests, the open orders say
         traded = {fill.client_order_id for fill in fills}
         for order in orders:
             self._looked_up[order.order_id] = begun
@@ -266,9 +266,7 @@ class Reconciler:
     def _sweep(self, pair: str, listed: Mapping[int, VenueOrder]) -> None:
         """Ours by label without a row: adopt and halt. Somebody else's: seen, never touched."""
         for venue in listed.values():
-            ours = self._journal.by_exchange_id(venue.exchange_order_id)
-            if ours is not None:
-                self._not_over(ours, venue)
+            if self._journal.by_exchange_id(venue.exchange_order_id) is not None:
                 continue
             label = read_label(venue.client_order_id)
             if label is None or label.deployment_id != self._deployment_id:
@@ -286,10 +284,16 @@ class Reconciler:
             elif known.is_terminal:
                 self._journal.record(known.order_id, Seen(venue))
 
-    def _not_over(self, order: OrderRecord, venue: VenueOrder) -> None:
-        """An order that we hold for over and the exchange goes on listing as open is not over (S4)."""
-        if order.is_terminal and venue.is_listed_open and self._clock.now() - order.changed_at > LISTED_AFTER_END:
-            self._journal.record(order.order_id, Reappeared(venue))
+    def _sweep_open(self, pair: str, listed: Mapping[int, VenueOrder]) -> None:
+        """The open orders: one that we hold for over and that goes on being listed here is not over (S4).
+
+        Only here: the history may call an order partial for ever after its cancel (protocol 6.5).
+        """
+        self._sweep(pair, listed)
+        for venue in listed.values():
+            ours = self._journal.by_exchange_id(venue.exchange_order_id)
+            if ours is not None and ours.is_terminal and self._clock.now() - ours.changed_at > LISTED_AFTER_END:
+                self._journal.record(ours.order_id, Reappeared(venue))
 
     def _see_foreign(self, pair: str, venue: VenueOrder) -> None:
         if venue.exchange_order_id not in self._foreign:

@@ -27,7 +27,6 @@ from btcbot.domain.money import ZERO, Asset
 from btcbot.domain.orders.intents import ApprovedOrderIntent, Purpose
 from btcbot.domain.orders.records import OrderRecord
 from btcbot.domain.orders.states import UNRESOLVED, OrderState
-from btcbot.domain.ports import Observer
 from btcbot.domain.profiles import LiveProfile, OnShutdown
 from btcbot.domain.state import (
     BalancesSeen,
@@ -44,6 +43,7 @@ from btcbot.observability.logs import current_cycle
 from btcbot.persistence.sqlite.live_store import LiveStore
 from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork
 from btcbot.services.decision import CyclePlan, DecisionParams, decide, warm_up
+from btcbot.services.event_log import EventLog
 from btcbot.services.halting import Halting
 from btcbot.services.live_feed import Vitals
 from btcbot.services.order_desk import OrderDesk
@@ -77,7 +77,7 @@ class LiveParts:
     params: DecisionParams
     vitals: Vitals
     notify_feed: Callable[[], None]
-    observer: Observer
+    events: EventLog  # the observer of all parts, which keeps what belongs on record
 
 
 class ClockOffset(ExchangeUnreachable):
@@ -113,7 +113,7 @@ class RunLoopService:
         self._readiness = readiness
         self._book = parts.book
         self._store = parts.store
-        self._observer = parts.observer
+        self._observer = parts.events
         self._stopping = asyncio.Event()
         self._woken = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
@@ -156,6 +156,7 @@ class RunLoopService:
     async def _get_ready(self) -> None:
         told = ""
         while not self._stopping.is_set():
+            self._parts.hints.clear()  # or what was heard while waiting would end every wait from here on
             try:
                 await self._take_over()
             except (ConfigurationError, FenceLost, UnsafeState):
@@ -246,7 +247,11 @@ class RunLoopService:
             await parts.desk.cancel(self._book.get(wish.order_id), wish.reason)
         sent = await self._send(plan.approved, snapshot.taken_at)
         self._finish(unit, snapshot, plan, sent)
+        events = self._parts.events.kept()
+        for event, detail in events:
+            unit.add_event(event, detail)
         unit.commit()
+        self._parts.events.forget(len(events))
         self._cycles += 1
         self._observer.observed(
             Event.CYCLE_COMPLETED, signals=len(plan.signals), orders_sent=sent,
@@ -291,9 +296,9 @@ class RunLoopService:
         """Drain what the exchange has to say of our orders; the full comparison when it is due."""
         parts = self._parts
         now = parts.runtime.clock.now()
+        parts.hints.clear()  # before anything that may fail: a hint that stays heard would leave no pause
         if self._offset_at is None or now - self._offset_at >= OFFSET_EVERY:
             await self._measure_offset()
-        parts.hints.clear()
         is_due = self._reconciled_at is None or now - self._reconciled_at >= parts.profile.reconcile_every
         if is_due or self._is_mismatched:
             findings = await self._reconcile()
@@ -394,7 +399,7 @@ class RunLoopService:
             "cycled_at": parts.runtime.clock.now().isoformat(), "halt_reason": parts.halting.reason(),
             "paused": trading.is_paused, "armed": not parts.policy.blocks(), "blocks": list(parts.policy.blocks()),
             "unresolved": sum(order.is_unresolved for order in trading.orders.values()),
-            "working": len(trading.orders), "equity": str(trading.equity), "day_pnl": str(trading.day_pnl),
+            "chain_head": list(self._store.chain_head()), "working": len(trading.orders), "equity": str(trading.equity), "day_pnl": str(trading.day_pnl),
             "market_age_seconds": {pair: age.total_seconds() for pair, age in parts.market.ages().items()},
         }  # fmt: skip
 

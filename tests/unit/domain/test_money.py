@@ -16,7 +16,6 @@ from btcbot.domain.money import (
     parse,
     plain,
     round_down,
-    round_from_indicator,
     round_half_even,
     round_ratio,
     round_up,
@@ -75,13 +74,6 @@ def test_a_quotient_is_never_more_than_it_is(numerator: Decimal, denominator: De
 def test_a_ratio_is_right_to_fifty_digits(numerator: Decimal, denominator: Decimal) -> None:
     exact = Fraction(numerator) / Fraction(denominator)
     assert abs(Fraction(round_ratio(numerator, denominator)) - exact) <= abs(exact) / 10**50
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"), [(0.1, "0.1"), (0.30000000000000004, "0.3"), (1e-9, "0"), (2.999, "2.99")]
-)
-def test_a_float_comes_in_by_its_shortest_digits_and_downwards(value: float, expected: str) -> None:
-    assert round_from_indicator(value, parse("0.01")) == parse(expected)
 
 
 def test_an_operation_that_would_lose_a_digit_is_an_error() -> None:
