@@ -1,4 +1,4 @@
-"""What happened around the decisions, for the record: these events of the log become rows with the next cycle's commit."""
+"""What happened around the decisions, for the record: these events become rows with the next cycle's commit."""
 
 import math
 from collections.abc import Mapping

@@ -399,7 +399,8 @@ class RunLoopService:
             "cycled_at": parts.runtime.clock.now().isoformat(), "halt_reason": parts.halting.reason(),
             "paused": trading.is_paused, "armed": not parts.policy.blocks(), "blocks": list(parts.policy.blocks()),
             "unresolved": sum(order.is_unresolved for order in trading.orders.values()),
-            "chain_head": list(self._store.chain_head()), "working": len(trading.orders), "equity": str(trading.equity), "day_pnl": str(trading.day_pnl),
+            "working": len(trading.orders), "equity": str(trading.equity), "day_pnl": str(trading.day_pnl),
+            "chain_head": list(self._store.chain_head()),
             "market_age_seconds": {pair: age.total_seconds() for pair, age in parts.market.ages().items()},
         }  # fmt: skip
 
