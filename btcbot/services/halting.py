@@ -52,9 +52,11 @@ class Halting:
         if latched is not None:
             return latched
         tripped = self._file_reason()
-        if tripped is not None:
-            self.latch(f"halt file: {tripped}", by="halt_file")
-        return tripped
+        if tripped is None:
+            return None
+        reason = f"halt file: {tripped}"
+        self.latch(reason, by="halt_file")
+        return reason
 
     def latch(self, reason: str, by: str) -> None:
         """Make a halt durable. The first reason stays until a person lifts it."""

@@ -159,9 +159,7 @@ class RunLoopService:
             self._parts.hints.clear()  # or what was heard while waiting would end every wait from here on
             try:
                 await self._take_over()
-            except (ConfigurationError, FenceLost, UnsafeState):
-                raise
-            except BtcbotError as error:
+            except (ExchangeUnreachable, ReadFailed) as error:
                 self._readiness.waits_for = f"the exchange: {error}"
                 if str(error) != told:
                     told = str(error)

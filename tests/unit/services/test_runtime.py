@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import TypeVar
@@ -30,8 +30,11 @@ class Moment:
             monotonic=lambda: self.ticks, time_ns=lambda: self.nanoseconds, get_clock_info=time.get_clock_info
         )
         monkeypatch.setattr(seam, "time", ours)
-        monkeypatch.setattr(seam, "datetime", SimpleNamespace(now=lambda zone: self.wall.astimezone(zone)))
+        monkeypatch.setattr(seam, "datetime", SimpleNamespace(now=self._now))
         monkeypatch.setattr(seam, "secrets", SimpleNamespace(randbits=lambda bits: self.random))
+
+    def _now(self, zone: tzinfo) -> datetime:
+        return self.wall.astimezone(zone)
 
 
 @pytest.fixture
@@ -88,7 +91,7 @@ def test_the_loop_counts_scaled_seconds(moment: Moment) -> None:
 def test_a_timer_is_due_after_scaled_seconds_and_the_wait_for_it_is_real(
     monkeypatch: pytest.MonkeyPatch, moment: Moment
 ) -> None:
-    """`asyncio.timeout(15)` at rate 20 waits three quarters of a real second: here the selector lets them pass at once."""
+    """`asyncio.timeout(15)` at rate 20 waits three quarters of a real second; this selector lets them pass at once."""
     waited: list[float] = []
 
     def select(self: object, timeout: float | None = None) -> list[object]:

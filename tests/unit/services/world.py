@@ -1,4 +1,4 @@
-"""A live worker's surroundings under the test's hand: settings, time, a store on a file, and an exchange that says what it is told."""
+"""A live worker's surroundings under the test's hand: settings, time, a store on a file, a scripted exchange."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from btcbot.domain.balances import Balance
 from btcbot.domain.errors import ReadFailed
+from btcbot.domain.ledger import LedgerEntry
 from btcbot.domain.money import Asset, Ratio, amount
 from btcbot.domain.orders.evidence import Answer, CancelReceipt, CancelTurnedDown, Fill, Silent, VenueOrder
 from btcbot.domain.orders.records import JournaledOrder
@@ -114,12 +115,15 @@ def history_of(store: LiveStore, order_id: str) -> list[str]:
     return [state for (state,) in rows]
 
 
+UNSAID, RECEIPT = Silent("nobody said what to answer"), CancelReceipt()
+
+
 @dataclass
 class ScriptedExecution:
     """Does what the test says, and counts what was asked of it."""
 
-    answer: Answer | BaseException | Callable[[JournaledOrder], Answer] = Silent("nobody said what to answer")
-    receipt: CancelReceipt | CancelTurnedDown | Silent | BaseException = CancelReceipt()
+    answer: Answer | BaseException | Callable[[JournaledOrder], Answer] = UNSAID
+    receipt: CancelReceipt | CancelTurnedDown | Silent | BaseException = RECEIPT
     submits: list[JournaledOrder] = field(default_factory=list)
     cancels: list[int] = field(default_factory=list)
 
@@ -145,6 +149,7 @@ class ScriptedReader:
     trades: list[Fill] = field(default_factory=list)
     by_order: list[Fill] | None = None  # what the lookup by order shows; the same as `trades` unless told
     held: list[Balance] = field(default_factory=list)
+    moved: list[LedgerEntry] = field(default_factory=list)  # deposits and withdrawals
     failing: str = ""
     reads: list[str] = field(default_factory=list)
 
@@ -172,6 +177,10 @@ class ScriptedReader:
     async def balances(self) -> tuple[Balance, ...]:
         self._read("balances")
         return tuple(self.held)
+
+    async def transfers(self, since: datetime) -> tuple[LedgerEntry, ...]:
+        self._read("transfers")
+        return tuple(self.moved)
 
     def holds(self, *texts: str) -> None:
         """`holds("100000 TRY", "0.001 BTC 0.0005")`: total, asset, and what of it is held."""
