@@ -29,8 +29,8 @@ COPY pyproject.toml README.md LICENSE /build/
 COPY btcbot /build/btcbot
 RUN ["python3", "-m", "pip", "--python", "/opt/btcbot/bin/python3", "install", "--no-deps", "--no-build-isolation", "--no-index", "/build"]
 COPY deploy /opt/btcbot/deploy
-RUN rm -r /opt/btcbot/deploy/env /opt/btcbot/deploy/supervisord.conf /opt/btcbot/deploy/up /opt/btcbot/deploy/checkout.py \
-    /opt/btcbot/deploy/log_lines.py /opt/btcbot/deploy/supervision.py
+RUN rm -r /opt/btcbot/deploy/env /opt/btcbot/deploy/supervisord.conf /opt/btcbot/deploy/up \
+    /opt/btcbot/deploy/checkout
 
 
 FROM ${PYTHON_IMAGE}

@@ -2,11 +2,13 @@
 #
 #   make run      the sandbox exchange, the live worker and the monitor, in the foreground; Ctrl-C stops all three
 #   make start    the same in the background;  make stop  ends them
+#   make fresh    moves the databases and the sandbox's record to var/old, so that the next start begins new ones
 #   make test     everything that has to hold: lint, types, import contracts, then every test
 #
 # Variables: PYTHON=python3.12 picks the interpreter of a new environment. For run and start:
-# SOURCE=FILE (recorded market data), SEED=7 (of the generator), PAIRS=BTCTRY,ETHTRY, RATE=20 (clock rate),
-# SPEED=1 (recorded seconds per sandbox second), ARGS="..." (anything else that deploy/up takes).
+# SOURCE=FILE (recorded market data), SEED=7 (of the generator), PAIRS=BTCTRY,ETHTRY, CURRENCY=TRY (what they are quoted
+# in), RATE=20 (clock rate), SPEED=1 (recorded seconds per sandbox second), ARGS="..." (anything else that deploy/up
+# takes). What is given stays in force until `make fresh`.
 
 export LC_ALL = C
 SHELL = /bin/sh
@@ -18,13 +20,13 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
 UP = $(BIN)/python deploy/up
 UP_OPTIONS = $${SOURCE:+--source "$$SOURCE"} $${SEED:+--seed "$$SEED"} $${PAIRS:+--pairs "$$PAIRS"} \
-	$${RATE:+--clock-rate "$$RATE"} $${SPEED:+--speed "$$SPEED"} $(ARGS)
+	$${CURRENCY:+--currency "$$CURRENCY"} $${RATE:+--clock-rate "$$RATE"} $${SPEED:+--speed "$$SPEED"} $(ARGS)
 
 # A stamp is as new as what was installed from: nothing to do means one look at file times.
 RUN_STAMP = $(VENV)/.installed-run
 DEV_STAMP = $(VENV)/.installed-dev
 
-.PHONY: help run start stop env test lint format lock docker-test kill-test clean bench
+.PHONY: help run start stop fresh env test lint format lock docker-test kill-test clean bench
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -36,7 +38,10 @@ start: $(RUN_STAMP)
 	@$(UP) start $(UP_OPTIONS)
 
 stop: $(RUN_STAMP)
-	@$(UP) stop
+	@$(UP) stop $(ARGS)
+
+fresh: $(RUN_STAMP)
+	@$(UP) fresh $(ARGS)
 
 env: $(DEV_STAMP)
 

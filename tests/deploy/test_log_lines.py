@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from log_lines import LINE_LENGTH_MAX, Follower, compact, last_lines
+from checkout.log_lines import LINE_LENGTH_MAX, Follower, compact, last_lines
 
 ORDER = {
     "time": "2026-01-02T03:04:05.678901Z",

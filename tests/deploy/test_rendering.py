@@ -143,7 +143,7 @@ def test_a_checkout_logs_to_files_that_rotate() -> None:
         assert section["stdout_logfile"] == f"/srv/check out/var/log/{name}.log"
         assert (section["stdout_logfile_maxbytes"], section["stdout_logfile_backups"]) == ("10MB", "5")
         assert section["redirect_stderr"] == "true"
-        assert section["startsecs"] == "5"
+        assert (section["startsecs"], section["startretries"]) == ("5", "3")
 
 
 def test_a_checkout_quotes_its_paths() -> None:

@@ -84,12 +84,12 @@ def test_a_clean_stop_and_an_early_kill_are_both_survived(start, volume: str) ->
 
 
 def test_mounted_production_settings_run_without_the_sandbox(start, tmp_path: Path) -> None:
-    """Live refuses the sandbox's acknowledgement for another exchange; the container stays up and is not healthy."""
+    """One endpoint elsewhere is enough. Live refuses the mixture; the container stays up and is not healthy."""
     mounts = []
     for role in ("live", "monitor"):
         text = (PROJECT / "deploy" / "env" / f"{role}.env").read_text()
         mounted = tmp_path / f"{role}.env"
-        mounted.write_text(text.replace("http://127.0.0.1:18080", "https://exchange.invalid"))
+        mounted.write_text(text.replace("http://127.0.0.1:18080", "https://api.btcturk.com"))
         mounted.chmod(0o644)
         mounts += ["--volume", f"{mounted}:/etc/btcbot/{role}.env:ro"]
     container = start("--network=none", *mounts)
@@ -97,6 +97,56 @@ def test_mounted_production_settings_run_without_the_sandbox(start, tmp_path: Pa
     assert SANDBOX not in container.states()
     assert not container.is_healthy()
     assert container.inspect("{{.State.Running}}") == "true"
+
+
+def test_the_production_form_keeps_the_sandbox_out_of_the_data_volume(start, volume: str, tmp_path: Path) -> None:
+    """The command in the Dockerfile: two mounted files, keys, a data volume; and no network, so nothing is reached."""
+    keys = ("live.key", "live.secret", "monitor.key", "monitor.secret")
+    mounts = ["--volume", f"{volume}:/var/lib/btcbot"]
+    for role in ("live", "monitor"):
+        mounted = tmp_path / f"{role}.env"
+        mounted.write_text(in_production((PROJECT / "deploy" / "env" / f"{role}.env").read_text()))
+        mounted.chmod(0o644)
+        mounts += ["--volume", f"{mounted}:/etc/btcbot/{role}.env:ro"]
+    # The keys are made inside, as their owner; elsewhere they lie on the server.
+    make = f"for name in {' '.join(keys)}; do echo a made-up $name | base64 > $name; done"
+    made = start(
+        *mounts, command=("sh", "-c", f"umask 077 && mkdir /var/lib/btcbot/keys && cd /var/lib/btcbot/keys && {make}")
+    )
+    made.wait_for("keys made", lambda: made.inspect("{{.State.Status}}") == "exited", 30)
+    assert made.inspect("{{.State.ExitCode}}") == "0"
+
+    hardened = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs", RUN_DIRECTORY)
+    container = start("--network=none", *hardened, *mounts)
+    container.wait_until_running(MONITOR, LIVE)
+    container.wait_for(
+        "told", lambda: any("no connection to api.btcturk.com" in line for line in container.logs()[0]), 60
+    )
+    assert SANDBOX not in container.states()
+    assert "no such" in container.run("supervisorctl", "start", SANDBOX, check=False).stdout
+    assert container.run("sh", "-c", "ls /var/lib/btcbot").stdout.split() == ["keys", "live", "monitor"]
+    assert not container.is_healthy()
+    out, err = container.logs()
+    json_lines(out)
+    assert err == []
+
+
+def in_production(text: str) -> str:
+    """The sandbox profile, changed as its head says."""
+    replaced = {
+        "http://127.0.0.1:18080": "https://api.btcturk.com",
+        "http://127.0.0.1:18081": "https://graph-api.btcturk.com",
+        "ws://127.0.0.1:18082": "wss://ws-feed-pro.btcturk.com",
+        "real orders on 127.0.0.1:18080": "real orders on api.btcturk.com",
+        "/var/lib/btcbot/sandbox/live.": "/var/lib/btcbot/keys/live.",
+        "/var/lib/btcbot/sandbox/monitor.": "/var/lib/btcbot/keys/monitor.",
+        "BTCBOT_CLOCK_RATE=20": "BTCBOT_CLOCK_RATE=1",
+        "BTCBOT_CLOCK_ANCHOR_FILE=": "# BTCBOT_CLOCK_ANCHOR_FILE=",
+        "SAFE_MODE=false": "SAFE_MODE=true",
+    }
+    for old, new in replaced.items():
+        text = text.replace(old, new)
+    return text
 
 
 def test_an_unusable_env_file_is_named_and_leaves_the_container_up(start, tmp_path: Path) -> None:
