@@ -134,7 +134,7 @@ DETAILS = [
             ("btcbot/services/monitor_wiring.py", "import btcbot.execution.live", "import btcbot.execution.live"),
             ("btcbot/services/health.py", "import btcbot.exchange.cancel", "import btcbot.exchange.cancel"),
             ("btcbot/execution/noop.py", "import btcbot.execution.live", "import btcbot.exchange.submit"),
-            ("btcbot/observability/__init__.py", "import btcbot.execution.disarmed", "import btcbot.exchange.cancel"),
+            ("btcbot/observability/feed.py", "import btcbot.execution.disarmed", "import btcbot.exchange.cancel"),
         )
     ),
     *(
