@@ -21,6 +21,7 @@ _CONTEXT = frozenset(
         "process_role",
         "process_instance_id",
         "config_hash",
+        "cycle_id",
         "db_fingerprint",
     }
 )

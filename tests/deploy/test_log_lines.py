@@ -22,7 +22,7 @@ ORDER = {
 
 def test_a_line_tells_time_process_level_event_and_its_own_fields() -> None:
     assert compact("btcbot-live", json.dumps(ORDER)) == (
-        '03:04:05 live     info     order_sent cycle_id=c-7 price=3512345.25 why="fast crossed slow" levels=[1,2]'
+        '03:04:05 live     info     order_sent price=3512345.25 why="fast crossed slow" levels=[1,2]'
     )
 
 
