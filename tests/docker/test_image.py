@@ -44,6 +44,7 @@ def test_a_bare_run_trades_on_the_sandbox_and_obeys_its_operator(start) -> None:
     assert not [line for line in lines if line.get("state") in ("FATAL", "BACKOFF")]
 
 
+@pytest.mark.slow
 def test_it_runs_read_only_without_capabilities(start) -> None:
     container = start(
         "--read-only",
@@ -99,6 +100,7 @@ def test_mounted_production_settings_run_without_the_sandbox(start, tmp_path: Pa
     assert container.inspect("{{.State.Running}}") == "true"
 
 
+@pytest.mark.slow
 def test_the_production_form_keeps_the_sandbox_out_of_the_data_volume(start, volume: str, tmp_path: Path) -> None:
     """The command in the Dockerfile: two mounted files, keys, a data volume; and no network, so nothing is reached."""
     keys = ("live.key", "live.secret", "monitor.key", "monitor.secret")

@@ -34,7 +34,17 @@ def test_the_main_job_trades_and_its_books_are_true() -> None:
 
         health = running.btcbot("monitor", "health", "--json")
         assert health.code in (0, 1), health.out
-        for table in ("cycles", "signals", "verdicts", "orders", "order_history", "fills", "ledger", "outbox"):
+        for table in (
+            "cycles",
+            "signals",
+            "verdicts",
+            "orders",
+            "order_history",
+            "fills",
+            "ledger",
+            "events",
+            "outbox",
+        ):
             assert running.count(f"SELECT count(*) FROM {table}") > 0, f"{table} is empty"
             empty = " OR ".join(f"{column} IS NULL OR {column} = ''" for column in AUDIT)
             assert running.count(f"SELECT count(*) FROM {table} WHERE {empty}") == 0, f"{table} has rows nobody owns"
