@@ -17,11 +17,12 @@ from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.observability.control import ControlServer
 from btcbot.observability.feed import FeedServer
 from btcbot.observability.metrics import CountingObserver, Metrics, serve_metrics
-from btcbot.persistence.sqlite.live_store import LiveStore, ReservationLimits, Writer
-from btcbot.persistence.sqlite.lock import DatabaseLock, ProcessIdentity
+from btcbot.persistence.sqlite.live_store import LiveStore, ReservationLimits
+from btcbot.persistence.sqlite.lock import DatabaseLock
 from btcbot.persistence.sqlite.ownership import judge_ownership, verify_records
 from btcbot.services.control import ControlDesk
 from btcbot.services.event_log import EventLog
+from btcbot.services.identity import identity_of, writer_of
 from btcbot.services.live_feed import LiveFeed
 from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_params
 from btcbot.services.run_dir import CONTROL_SOCKET, FEED_SOCKET
@@ -54,14 +55,14 @@ async def check_live(profile: LiveProfile, runtime: Runtime, observer: Observer,
         "settings: complete and consistent",
         f"strategy: {params.strategy.name}, {params.strategy.warm_up} candles to warm up",
     ]
-    lock = DatabaseLock.take(common.state_db_path, identity_of(profile, runtime, build))
+    lock = DatabaseLock.take(common.state_db_path, identity_of(common, runtime, build))
     try:
         passed.append("lock: free")
         ownership = judge_ownership(common.state_db_path, Role.LIVE)
         if ownership is None:
             passed.append("database: does not exist yet")
         else:
-            ownership.require_fits(writer_of(profile, runtime, build), common.state_db_path)
+            ownership.require_fits(writer_of(common, runtime, build), common.state_db_path)
             verify_records(common.state_db_path, Role.LIVE)
             passed.append("database: live's own, sound, every link of its hash chain verified")
     finally:
@@ -86,7 +87,7 @@ async def check_live(profile: LiveProfile, runtime: Runtime, observer: Observer,
 def opened_store(profile: LiveProfile, runtime: Runtime, observer: Observer, build: str) -> Iterator[LiveStore]:
     """Lock, ownership, database, epoch, in this order; closed and released in the reverse one."""
     common = profile.common
-    identity = identity_of(profile, runtime, build)
+    identity = identity_of(common, runtime, build)
     lock = DatabaseLock.take(common.state_db_path, identity)
     try:
         observer.observed(Event.LOCK_TAKEN, path=str(common.state_db_path))
@@ -94,7 +95,7 @@ def opened_store(profile: LiveProfile, runtime: Runtime, observer: Observer, bui
         store = LiveStore.open(
             common.state_db_path,
             lock,
-            writer_of(profile, runtime, build),
+            writer_of(common, runtime, build),
             ReservationLimits(
                 limits.exposure_max, limits.order_notional_max, limits.open_orders_max,
                 limits.open_orders_per_instrument_max,
@@ -143,18 +144,3 @@ async def _serve(
 def _stop(service: RunLoopService, number: signal.Signals, observer: Observer) -> None:
     observer.observed(Event.SIGNAL_RECEIVED, signal=number.name)
     service.stop()
-
-
-def identity_of(profile: LiveProfile, runtime: Runtime, build: str) -> ProcessIdentity:
-    common = profile.common
-    return ProcessIdentity.of_this_process(
-        Role.LIVE, runtime.instance_id, common.deployment_id, build, common.config_hash, runtime.clock.now()
-    )
-
-
-def writer_of(profile: LiveProfile, runtime: Runtime, build: str) -> Writer:
-    common = profile.common
-    return Writer(
-        Role.LIVE, runtime.instance_id, common.config_hash, build, common.deployment_id,
-        common.credentials.key.fingerprint(),
-    )  # fmt: skip

@@ -20,12 +20,12 @@ from btcbot.domain.profiles import MonitorProfile, Role
 from btcbot.observability.control import ask
 from btcbot.observability.feed import read_feed
 from btcbot.observability.metrics import CountingObserver, Metrics, serve_metrics
-from btcbot.persistence.sqlite.lock import DatabaseLock, ProcessIdentity, is_locked, read_holder
+from btcbot.persistence.sqlite.lock import DatabaseLock, is_locked, read_holder
 from btcbot.persistence.sqlite.migrations.runner import SCHEMAS
 from btcbot.persistence.sqlite.monitor_store import MonitorStore
 from btcbot.persistence.sqlite.ownership import judge_ownership
-from btcbot.persistence.sqlite.writer import Writer
 from btcbot.services.health import READING_SECONDS, DatabaseReading, HealthService, what_happened
+from btcbot.services.identity import identity_of, writer_of
 from btcbot.services.live_watch import LiveWatch
 from btcbot.services.monitor_view import ServePage
 from btcbot.services.monitor_wiring import MonitorParts, build_monitor
@@ -89,14 +89,14 @@ async def check_monitor(profile: MonitorProfile, runtime: Runtime, observer: Obs
     """Every start-up check of the role, writing nothing but an empty lock file: what passed, a line each."""
     common = profile.common
     passed = ["settings: complete, and the monitor's"]
-    lock = DatabaseLock.take(common.state_db_path, _identity_of(profile, runtime, build))
+    lock = DatabaseLock.take(common.state_db_path, identity_of(common, runtime, build))
     try:
         passed.append("lock: free")
         ownership = judge_ownership(common.state_db_path, Role.MONITOR)
         if ownership is None:
             passed.append("database: does not exist yet")
         else:
-            ownership.require_fits(_writer_of(profile, runtime, build), common.state_db_path)
+            ownership.require_fits(writer_of(common, runtime, build), common.state_db_path)
             passed.append("database: the monitor's own, sound")
     finally:
         lock.release()
@@ -116,11 +116,12 @@ async def check_monitor(profile: MonitorProfile, runtime: Runtime, observer: Obs
 @contextmanager
 def opened_store(profile: MonitorProfile, runtime: Runtime, observer: Observer, build: str) -> Iterator[MonitorStore]:
     """Lock, ownership, database, in this order; closed and released in the reverse one."""
-    path = profile.common.state_db_path
-    lock = DatabaseLock.take(path, _identity_of(profile, runtime, build))
+    common = profile.common
+    path = common.state_db_path
+    lock = DatabaseLock.take(path, identity_of(common, runtime, build))
     try:
         observer.observed(Event.LOCK_TAKEN, path=str(path))
-        writer = _writer_of(profile, runtime, build)
+        writer = writer_of(common, runtime, build)
         store = MonitorStore.open(path, lock, writer, runtime.clock, runtime.ids, observer)
         try:
             yield store
@@ -180,18 +181,3 @@ def _database_at_rest(path: Path) -> DatabaseReading | None:
 def _stop(watcher: Watcher, number: signal.Signals, observer: Observer) -> None:
     observer.observed(Event.SIGNAL_RECEIVED, signal=number.name)
     watcher.stop()
-
-
-def _identity_of(profile: MonitorProfile, runtime: Runtime, build: str) -> ProcessIdentity:
-    common = profile.common
-    return ProcessIdentity.of_this_process(
-        Role.MONITOR, runtime.instance_id, common.deployment_id, build, common.config_hash, runtime.clock.now()
-    )
-
-
-def _writer_of(profile: MonitorProfile, runtime: Runtime, build: str) -> Writer:
-    common = profile.common
-    return Writer(
-        Role.MONITOR, runtime.instance_id, common.config_hash, build, common.deployment_id,
-        common.credentials.key.fingerprint(),
-    )  # fmt: skip
