@@ -9,7 +9,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from btcbot.domain.errors import ExitCode
+from btcbot.domain.errors import ExchangeUnreachable, ExitCode, ReadFailed
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Observer
 from btcbot.domain.profiles import LiveProfile, Role
@@ -21,6 +21,7 @@ from btcbot.persistence.sqlite.live_store import LiveStore, ReservationLimits
 from btcbot.persistence.sqlite.lock import DatabaseLock
 from btcbot.persistence.sqlite.ownership import judge_ownership, verify_records
 from btcbot.services.control import ControlDesk
+from btcbot.services.decision import DecisionParams
 from btcbot.services.event_log import EventLog
 from btcbot.services.identity import identity_of, writer_of
 from btcbot.services.live_feed import LiveFeed
@@ -30,21 +31,32 @@ from btcbot.services.run_loop import RunLoopService, require_one_currency
 from btcbot.services.running import run_beside
 from btcbot.services.runtime import Runtime
 
+KEY_SECONDS_MAX = 10.0
+
 
 async def run_live(profile: LiveProfile, runtime: Runtime, observer: Observer, build: str) -> ExitCode:
     """Trade until SIGTERM. Raises what a person must settle, with the exit code of its kind."""
     params = decision_params(profile)
     metrics = Metrics(Role.LIVE, build)
     events = EventLog(CountingObserver(observer, metrics))
-    with opened_store(profile, runtime, events, build) as store:
+    with taken_lock(profile, runtime, events, build) as lock:
+        judge_ownership(profile.common.state_db_path, Role.LIVE)
+        await _require_key(profile, runtime, events)
         if profile.common.metrics_port is not None:
             serve_metrics(metrics, profile.common.metrics_port)
+        await _trade(profile, params, runtime, lock, events, build)
+    events.observed(Event.PROCESS_STOPPED, exit_code=int(ExitCode.OK))
+    return ExitCode.OK
+
+
+async def _trade(
+    profile: LiveProfile, params: DecisionParams, runtime: Runtime, lock: DatabaseLock, events: EventLog, build: str
+) -> None:
+    with opened_store(profile, runtime, lock, events, build) as store:
         wiring = LiveWiring(profile, params, runtime, store, events)
         _break_crash_loop(profile, runtime, store, wiring)
         await _serve(profile, runtime, store, wiring, events)
         store.checkpoint()
-    events.observed(Event.PROCESS_STOPPED, exit_code=int(ExitCode.OK))
-    return ExitCode.OK
 
 
 async def check_live(profile: LiveProfile, runtime: Runtime, observer: Observer, build: str) -> tuple[str, ...]:
@@ -84,30 +96,54 @@ async def check_live(profile: LiveProfile, runtime: Runtime, observer: Observer,
 
 
 @contextmanager
-def opened_store(profile: LiveProfile, runtime: Runtime, observer: Observer, build: str) -> Iterator[LiveStore]:
-    """Lock, ownership, database, epoch, in this order; closed and released in the reverse one."""
-    common = profile.common
-    identity = identity_of(common, runtime, build)
-    lock = DatabaseLock.take(common.state_db_path, identity)
+def taken_lock(profile: LiveProfile, runtime: Runtime, observer: Observer, build: str) -> Iterator[DatabaseLock]:
+    path = profile.common.state_db_path
+    lock = DatabaseLock.take(path, identity_of(profile.common, runtime, build))
     try:
-        observer.observed(Event.LOCK_TAKEN, path=str(common.state_db_path))
-        limits = profile.limits
-        store = LiveStore.open(
-            common.state_db_path,
-            lock,
-            writer_of(common, runtime, build),
-            ReservationLimits(
-                limits.exposure_max, limits.order_notional_max, limits.open_orders_max,
-                limits.open_orders_per_instrument_max,
-            ),
-            runtime.clock, runtime.ids, observer,
-        )  # fmt: skip
-        try:
-            yield store
-        finally:
-            store.close()
+        observer.observed(Event.LOCK_TAKEN, path=str(path))
+        yield lock
     finally:
         lock.release()
+
+
+@contextmanager
+def opened_store(
+    profile: LiveProfile, runtime: Runtime, lock: DatabaseLock, observer: Observer, build: str
+) -> Iterator[LiveStore]:
+    """Ownership, database, epoch, under the lock; closed before it is released."""
+    common, limits = profile.common, profile.limits
+    store = LiveStore.open(
+        common.state_db_path,
+        lock,
+        writer_of(common, runtime, build),
+        ReservationLimits(
+            limits.exposure_max,
+            limits.order_notional_max,
+            limits.open_orders_max,
+            limits.open_orders_per_instrument_max,
+        ),
+        runtime.clock,
+        runtime.ids,
+        observer,
+    )
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+async def _require_key(profile: LiveProfile, runtime: Runtime, observer: Observer) -> None:
+    """A key that is refused ends the start before anything is written. One that cannot be tried does not."""
+    policy = TradingArmedPolicy(profile, lambda: "only the key is tried")
+    market, execution = connect_exchange(profile, policy, runtime, observer)
+    try:
+        async with asyncio.timeout(KEY_SECONDS_MAX):
+            await execution.reader.balances()
+    except (ExchangeUnreachable, ReadFailed, TimeoutError):
+        return
+    finally:
+        await execution.aclose()
+        await market.aclose()
 
 
 def _break_crash_loop(profile: LiveProfile, runtime: Runtime, store: LiveStore, wiring: LiveWiring) -> None:

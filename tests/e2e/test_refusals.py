@@ -127,6 +127,7 @@ def test_a_wrong_key_is_refused_in_one_line_without_the_key(running: Stack, tmp_
     assert refused.code == CONFIGURATION
     assert "refused the API key" in one_line(refused.err)
     assert "00000000-1111" not in refused.err + refused.out
+    assert not database.exists(), "nothing was written"
 
 
 @pytest.mark.timeout(300)
