@@ -12,7 +12,6 @@ class Event(StrEnum):
     DEFECT_CAUGHT = "defect_caught"
     LIBRARY_REPORTED = "library_reported"
     LOG_LINES_DROPPED = "log_lines_dropped"
-    SETTINGS_LOADED = "settings_loaded"
     # lock and database
     LOCK_TAKEN = "lock_taken"
     DATABASE_OPENED = "database_opened"
@@ -21,14 +20,12 @@ class Event(StrEnum):
     # cycle
     CYCLE_COMPLETED = "cycle_completed"
     CYCLE_FAILED = "cycle_failed"
-    SNAPSHOT_REFUSED = "snapshot_refused"
     SIGNAL_RAISED = "signal_raised"
     INTENT_REFUSED = "intent_refused"
     WARM_UP_COMPLETED = "warm_up_completed"
     # orders
     ORDER_JOURNALED = "order_journaled"
     ORDER_MOVED = "order_moved"
-    ORDER_ALARMED = "order_alarmed"
     ORDER_ADOPTED = "order_adopted"
     CANCEL_REPEATED = "cancel_repeated"
     ORDERS_LEFT_OPEN = "orders_left_open"

@@ -370,3 +370,10 @@ def drained(descriptor: int) -> str:
         taken, silent = taken + piece, 0
     os.close(descriptor)
     return taken.decode()
+
+
+@pytest.mark.parametrize(
+    "event", [Event.HALTED, Event.HALT_LATCHED, Event.ORDER_ADOPTED, Event.ORDERS_LEFT_OPEN, Event.LEDGER_MISMATCHED]
+)
+def test_what_a_person_must_look_at_is_told_as_an_error(event: Event) -> None:
+    assert logs.level_of(event) == logging.ERROR

@@ -36,7 +36,7 @@ def fill_in(store: LiveStore) -> None:
     unit.add_snapshot(snapshot())
     unit.add_signal(Signal("BTCTRY", Direction.HOLD, 0.1, None, "flat"))
     unit.add_verdict("cycle-1/BTCTRY/1", "BTCTRY", "buy", False, (("SpreadAboveMax", "0.05 > 0.02"),))
-    unit.add_event(Event.SNAPSHOT_REFUSED, {"pair": "BTCTRY", "age": Decimal("12.5")})
+    unit.add_event(Event.SUBMIT_BLOCKED, {"pair": "BTCTRY", "age": Decimal("12.5")})
     unit.add_balances((Balance(Asset("TRY"), Decimal("5.50"), Decimal(5), Decimal("0.5")),))
     unit.add_feed(FeedKind.CYCLE, {"cycle_id": unit.cycle_id})
     unit.set_cursor("orders/BTCTRY", "76")
