@@ -25,6 +25,8 @@ UP_OPTIONS = $${SOURCE:+--source "$$SOURCE"} $${SEED:+--seed "$$SEED"} $${PAIRS:
 # A stamp is as new as what was installed from: nothing to do means one look at file times.
 RUN_STAMP = $(VENV)/.installed-run
 DEV_STAMP = $(VENV)/.installed-dev
+PEERS = .venv-peers
+PEERS_STAMP = $(PEERS)/.installed
 
 .PHONY: help run start stop fresh env test lint format lock docker-test kill-test clean bench
 
@@ -53,6 +55,11 @@ $(RUN_STAMP): requirements/run.lock pyproject.toml requirements/install.sh
 $(DEV_STAMP): requirements/dev.lock pyproject.toml requirements/install.sh
 	@sh requirements/install.sh $(VENV) requirements/dev.lock
 	@touch $@ $(RUN_STAMP)
+
+# Other people's programs stay out of our environment, and the project out of theirs.
+$(PEERS_STAMP): requirements/peers.lock requirements/install.sh
+	@sh requirements/install.sh $(PEERS) requirements/peers.lock only
+	@touch $@
 
 # Lint, types and contracts come first: they answer in seconds.
 lint: $(DEV_STAMP)
@@ -94,6 +101,7 @@ LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --generat
 lock:
 	$(LOCK) --group build --output-file requirements/run.lock
 	$(LOCK) --group dev --constraint requirements/run.lock --output-file requirements/dev.lock
+	$(subst pyproject.toml ,,$(LOCK)) --group peers --output-file requirements/peers.lock
 
 clean:
 	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache build dist

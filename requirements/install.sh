@@ -1,13 +1,14 @@
 #!/bin/sh
-# Makes or renews a virtual environment: install.sh VENV LOCK
+# Makes or renews a virtual environment: install.sh VENV LOCK [only]
 #
-# Installs exactly what LOCK lists (every file checked against its hash), then this project as editable, built by the
-# locked backend without build isolation: the second step touches no network. Says nothing when all went well on an
+# Installs exactly what LOCK lists (every file checked against its hash), then, unless told `only`, this project as
+# editable, built by the locked backend without build isolation: the second step touches no network. Says nothing when all went well on an
 # environment that was there; PYTHON picks the interpreter of a new one.
 set -eu
 export LC_ALL=C
 venv=$1
 lock=$2
+only=${3:-}
 wanted='import sys; sys.exit(sys.version_info < (3, 11))'
 
 die() {
@@ -45,5 +46,5 @@ pip() {
 printf 'btcbot: installing from %s\n' "$lock" >&2
 pip install --require-hashes -r "$lock" ||
     die "could not install from $lock. Next: see pip's message above; a package registry must be reachable once."
-pip install --no-index --no-deps --no-build-isolation --editable . ||
+[ "$only" = only ] || pip install --no-index --no-deps --no-build-isolation --editable . ||
     die 'could not install btcbot itself. Next: see the message above.'
