@@ -138,6 +138,14 @@ class MonitorProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirrored:
+    """The exchange whose public feed a sandbox follows."""
+
+    api_url: str
+    ws_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxProfile:
     """The local exchange: what it replays, where it listens."""
 
@@ -153,3 +161,6 @@ class SandboxProfile:
     admin_port: int
     log_level: str
     config_hash: str = ""
+    venue_profile: str = "documented"  # the name of one in `btcbot.sandbox.profiles`
+    scenario: Path | None = None  # faults on a timetable
+    mirror: Mirrored | None = None  # instead of a source
