@@ -11,6 +11,8 @@ from importlinter import Contract, ContractCheck, fields, output
 class MayImportContract(Contract):
     """`modules` import directly only themselves, `allowed`, and the bare root package; all with what lies below them.
 
+    `apart` are modules below `modules` that have a contract of their own: this one leaves them out.
+
     The root package itself holds nothing but the version. Indirect imports are allowed: a package answers for its own
     imports, and those it may import answer for theirs.
     """
@@ -19,16 +21,18 @@ class MayImportContract(Contract):
 
     modules = fields.ListField(subfield=fields.ModuleField())
     allowed = fields.ListField(subfield=fields.ModuleField(), required=False)
+    apart = fields.ListField(subfield=fields.ModuleField(), required=False)
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         roots = tuple(self.session_options["root_packages"])
-        modules, allowed = _parsed(self.modules), _parsed(self.allowed)
-        for name in modules + allowed:
+        modules, allowed, apart = (_parsed(field) for field in (self.modules, self.allowed, self.apart))
+        for name in modules + allowed + apart:
             if name not in graph.modules:
                 raise ValueError(f"Module '{name}' does not exist.")
         broken = [
             (importer, imported, details["line_number"])
-            for importer in sorted(module for module in graph.modules if _within(module, modules))
+            for importer in sorted(graph.modules)
+            if _within(importer, modules) and not _within(importer, apart)
             for imported in sorted(graph.find_modules_directly_imported_by(importer))
             if _within(imported, roots) and imported not in roots and not _within(imported, modules + allowed)
             for details in graph.get_import_details(importer=importer, imported=imported)

@@ -23,6 +23,8 @@ class InstrumentState:
 
     position: Decimal = ZERO  # base, from our fills or assigned
     cash_flow: Decimal = ZERO  # quote: proceeds less cost, fees and tax; the position at mark added gives the PnL
+    bought: Decimal = ZERO  # base, in all buys since the position was last flat
+    paid: Decimal = ZERO  # quote that these buys cost, without fees and tax
     mark: Decimal | None = None  # the last mid that was fit to decide on
     marks: tuple[tuple[datetime, Decimal], ...] = ()  # within the volatility window, oldest first
     paused_until: datetime | None = None  # by the volatility pause
@@ -227,10 +229,18 @@ def _with_entry(state: TradingState, pair: str, at: datetime) -> TradingState:
 
 def _after_fill(instrument: InstrumentState, fill: Fill) -> InstrumentState:
     sign = 1 if fill.side is Side.BUY else -1
+    position = instrument.position + sign * fill.quantity
+    bought, paid = instrument.bought, instrument.paid
+    if position <= 0:
+        bought, paid = ZERO, ZERO
+    elif fill.side is Side.BUY:
+        bought, paid = bought + fill.quantity, paid + fill.notional
     return replace(
         instrument,
-        position=instrument.position + sign * fill.quantity,
+        position=position,
         cash_flow=instrument.cash_flow - sign * fill.notional - fill.fee - fill.tax,
+        bought=bought,
+        paid=paid,
         mark=fill.price,  # until the next mid: after a restart it is the best price there is
     )
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 
@@ -23,6 +24,7 @@ from btcbot.exchange.venue_clock import ClockOffset, VenueClock
 from btcbot.market_data.book_feed import BookFeed
 from btcbot.market_data.candles import RESOLUTIONS_MINUTES, CandleSeries, calls_for, contiguous, opening_of
 from btcbot.market_data.pair_book import PREFERRED_SECONDS, PairBook, top_of
+from btcbot.market_data.watch import LevelWatch
 
 TICK_SECONDS = 1.0
 CROSS_CHECK_SECONDS = 30.0
@@ -58,7 +60,8 @@ class MarketData:
         self._sleeper = sleeper
         self._observer = observer
         self._venue_clock = VenueClock(public, clock)
-        self._books = {pair: PairBook() for pair in pairs}
+        self._watch = LevelWatch()
+        self._books = {pair: PairBook(partial(self._watch.see, pair)) for pair in pairs}
         self._series = {pair: CandleSeries(candle_interval) for pair in pairs}
         self._feed = BookFeed(ws_url, self._books, clock, sleeper, observer)
         self._instruments: dict[str, Instrument] = {}
@@ -148,6 +151,10 @@ class MarketData:
         now = self._clock.monotonic()
         ages = ((pair, book.age(now)) for pair, book in self._books.items())
         return {pair: age for pair, age in ages if age is not None}
+
+    def watch(self, levels: Mapping[str, Decimal], crossed: Callable[[], None]) -> None:
+        """Call `crossed` as soon as a pair's best bid is not above its level, once for each. Replaces the last call."""
+        self._watch.watch(levels, crossed)
 
     async def measure_offset(self) -> ClockOffset:
         return await self._venue_clock.measure()

@@ -5,6 +5,7 @@ elsewhere (ticker, REST) that equals ours: that is how a quiet book stays fresh,
 A touch from elsewhere that cannot stand beside ours, again and again, disproves the book.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -31,8 +32,10 @@ class KnownBook:
 
 
 class PairBook:
-    def __init__(self) -> None:
+    def __init__(self, saw_bid: Callable[[Decimal | None], None] = lambda bid: None) -> None:
+        """`saw_bid` hears the best bid of every book that is taken."""
         self.kept = KeptBook()
+        self._saw_bid = saw_bid
         self._kept_proven_at = 0.0
         self._read: Book | None = None
         self._read_proven_at = 0.0
@@ -57,6 +60,7 @@ class PairBook:
         self._read, self._read_proven_at = book, at
         if not self.kept.is_whole:
             self._is_broken = False
+            self._saw_bid(book.bids[0].price if book.bids else None)
 
     def compare(self, bid: Decimal | None, ask: Decimal | None, at: float) -> bool:
         """Hold the kept book against a best bid and ask from elsewhere; false when it is disproved."""
@@ -103,6 +107,7 @@ class PairBook:
         if taken is Taken.APPLIED:
             self._kept_proven_at = at
             self._is_broken = False
+            self._saw_bid(self.kept.touch()[0])
         elif taken is not Taken.IGNORED:
             self.break_off()
         return taken

@@ -89,8 +89,9 @@ class CyclePlan:
     signals: tuple[Signal, ...]  # of every pair that took in a new candle
     verdicts: tuple[ApprovedOrderIntent | Refused, ...]  # in the order in which they were judged
     cancels: tuple[CancelWish, ...]
-    notes: tuple[str, ...]  # why something else was not done
+    notes: tuple[str, ...]  # why something was done that no signal explains, or was not done
     halt_reason: str | None  # a breaker tripped: to be latched before anything is sent
+    stops: Mapping[str, Decimal]  # not crossed yet, by pair: a bid at or below it asks for a decision at once
 
     @property
     def approved(self) -> tuple[ApprovedOrderIntent, ...]:
@@ -135,8 +136,11 @@ class _Deciding:
         halt_reason = str(breach) if breach is not None and not self._has_unvalued_positions() else None
         halted_by = state.trading.halt_reason or halt_reason
         signals = {pair: self._signal(pair) for pair in self._pairs}
-        self._judge_all(signals, halted_by)
-        cancels = tuple(self._cancels(signals, halted_by))
+        stops = self._stops()
+        crossed = {pair for pair, level in stops.items() if self._is_crossed(pair, level)}
+        directions = {pair: Direction.SELL if pair in crossed else signals[pair].direction for pair in self._pairs}
+        self._judge_all(signals, directions, halted_by)
+        cancels = tuple(self._cancels(directions, halted_by))
         return CyclePlan(
             state=state,
             signals=tuple(signals[pair] for pair in stepped),
@@ -144,6 +148,7 @@ class _Deciding:
             cancels=cancels,
             notes=tuple(self._notes),
             halt_reason=None if state.trading.halt_reason is not None else halt_reason,
+            stops={pair: level for pair, level in stops.items() if pair not in crossed},
         )
 
     # --------------------------------------------------------------------------------------------- taking the market in
@@ -211,12 +216,29 @@ class _Deciding:
             self._note(pair, f"warming up, {indicators.candles} of {strategy.warm_up} candles")
         return strategy.signal(pair, indicators)
 
-    def _judge_all(self, signals: Mapping[str, Signal], halted_by: str | None) -> None:
+    def _stops(self) -> Mapping[str, Decimal]:
+        """The price at which each position is left, whatever the signals say."""
+        stop_loss = self._params.strategy.stop_loss
+        if stop_loss is None:
+            return {}
+        levels = {pair: stop_loss.level(self._state.trading.instrument(pair)) for pair in self._pairs}
+        return {pair: level for pair, level in levels.items() if level is not None}
+
+    def _is_crossed(self, pair: str, level: Decimal) -> bool:
+        market = self._snapshot.views.get(pair)
+        if market is None or not market.book.bids or market.book.bids[0].price > level:
+            return False
+        self._note(pair, f"the bid {market.book.bids[0].price} is not above the stop {level}")
+        return True
+
+    def _judge_all(
+        self, signals: Mapping[str, Signal], directions: Mapping[str, Direction], halted_by: str | None
+    ) -> None:
         """Exits, then entries; the state that each is judged by holds what was approved before it."""
         trading = self._state.trading
         for wanted in (Direction.SELL, Direction.BUY):
             for pair in self._pairs:
-                if signals[pair].direction is not wanted:
+                if directions[pair] is not wanted:
                     continue
                 view = self._view(pair, trading)
                 intent = self._exit(view) if wanted is Direction.SELL else self._entry(view, signals[pair])
@@ -292,14 +314,14 @@ class _Deciding:
 
     # --------------------------------------------------------------------------------------------------------- cancels
 
-    def _cancels(self, signals: Mapping[str, Signal], halted_by: str | None) -> Iterator[CancelWish]:
+    def _cancels(self, directions: Mapping[str, Direction], halted_by: str | None) -> Iterator[CancelWish]:
         """Each order at most once, with the gravest reason. Whether a cancel worked is read, never assumed."""
         for order in self._state.trading.working():
-            reason = self._why_cancel(order, signals.get(order.pair), halted_by)
+            reason = self._why_cancel(order, directions.get(order.pair), halted_by)
             if reason is not None:
                 yield CancelWish(order.order_id, reason)
 
-    def _why_cancel(self, order: OrderRecord, signal: Signal | None, halted_by: str | None) -> str | None:
+    def _why_cancel(self, order: OrderRecord, direction: Direction | None, halted_by: str | None) -> str | None:
         if order.state is OrderState.CANCELING:
             waited = self._now - order.changed_at
             return f"no effect of the last cancel in {waited}" if waited >= CANCEL_AGAIN_AFTER else None
@@ -307,7 +329,7 @@ class _Deciding:
             return None
         if halted_by is not None:
             return "trading is halted"
-        if order.side is Side.BUY and signal is not None and signal.direction is Direction.SELL:
+        if order.side is Side.BUY and direction is Direction.SELL:
             return "the strategy wants out"
         market = self._snapshot.views.get(order.pair)
         if market is None or market.book_age > SILENT_AGES_MAX * self._params.limits.market_age_max:

@@ -116,6 +116,7 @@ class RunLoopService:
         self._observer = parts.events
         self._stopping = asyncio.Event()
         self._woken = asyncio.Event()
+        self._is_stop_crossed = False
         self._one_at_a_time = asyncio.Lock()
         self._reconciled_at: datetime | None = None  # nothing: a full pass is due
         self._is_taken_over = False
@@ -132,6 +133,11 @@ class RunLoopService:
 
     def wake(self) -> None:
         """Begin the next cycle early: a halt, a control command, an own fill."""
+        self._woken.set()
+
+    def protect(self) -> None:
+        """A stop was crossed: decide at once on what is known, and ask the exchange about orders afterwards."""
+        self._is_stop_crossed = True
         self._woken.set()
 
     async def run(self) -> None:
@@ -232,11 +238,14 @@ class RunLoopService:
     async def _cycle(self, cycle_id: str, unit: UnitOfWork) -> None:
         parts = self._parts
         self._store.require_fence()
-        await self._ask_exchange(unit)
+        is_urgent, self._is_stop_crossed = self._is_stop_crossed, False
+        if not is_urgent or self._readiness.waits_for is not None:
+            await self._ask_exchange(unit)
         self._observe_control()
         snapshot = parts.market.snapshot(self._book.state.candles_seen)
         plan = decide(self._book.state, snapshot, parts.params, cycle_id)
         self._book.state = plan.state
+        parts.market.watch(plan.stops, self.protect)
         unit.add_snapshot(snapshot)
         self._note(unit, plan)
         if plan.halt_reason is not None:

@@ -9,9 +9,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from btcbot.domain.money import Amount, Asset
+from btcbot.domain.money import Amount, Asset, Ratio
 from btcbot.strategy.expressions import CLOSE, crosses_above, ema
 from btcbot.strategy.params import PlainDecimal, StrategyParams
+from btcbot.strategy.protection import StopLoss
 from btcbot.strategy.strategy import Strategy
 
 NAME = "ema_cross"
@@ -24,6 +25,9 @@ class EmaCrossParams(StrategyParams):
         default=Decimal(1500), gt=0, le=Decimal(10) ** 9, description="what each entry spends, in the risk currency"
     )
     adds_to_position: bool = Field(default=False, description="whether an entry may follow while a position is held")
+    stop_loss_ratio: PlainDecimal = Field(
+        default=Decimal("0.05"), gt=0, lt=1, description="out when the bid has fallen by this share of the average cost"
+    )
 
     @model_validator(mode="after")
     def _fast_is_faster(self) -> Self:
@@ -41,4 +45,5 @@ def ema_cross(params: EmaCrossParams, currency: Asset) -> Strategy:
         notional=Amount(params.notional, currency),
         adds_to_position=params.adds_to_position,
         shown=(("fast", fast), ("slow", slow)),
+        stop_loss=StopLoss(Ratio(params.stop_loss_ratio)),
     )

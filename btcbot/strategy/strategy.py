@@ -1,6 +1,6 @@
 """A strategy: when it wants in, when it wants out, and how much it spends. It proposes; the gate decides.
 
-Sizing is declared beside the two expressions: a fixed notional for each entry.
+Declared beside the two expressions: sizing, a fixed notional for each entry, and a stop that acts between candles.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from btcbot.domain.market import Candle
 from btcbot.domain.money import Amount
 from btcbot.domain.signals import Direction, Signal
 from btcbot.strategy.expressions import Condition, Series, warm_up
+from btcbot.strategy.protection import StopLoss
 from btcbot.strategy.streaming import Program, ProgramState
 
 IndicatorState = ProgramState
@@ -24,6 +25,7 @@ class Strategy:
     notional: Amount  # spent on each entry, before the gate's caps
     adds_to_position: bool  # whether an entry may follow while a position is held
     shown: tuple[tuple[str, Series], ...]  # series whose values explain a signal
+    stop_loss: StopLoss | None = None
     _program: Program = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

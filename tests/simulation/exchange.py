@@ -309,6 +309,9 @@ class SimMarket:
     def ages(self) -> Mapping[str, timedelta]:
         return dict.fromkeys(self._network.pairs, timedelta(0))
 
+    def watch(self, levels: Mapping[str, Decimal], crossed: Callable[[], None]) -> None:
+        """Cycles come fast enough here without being woken."""
+
     def _closed(self, pair: str, since_ms: int) -> tuple[Candle, ...]:
         source, listing = self._network.advanced().source, self._network.venue.listing(pair)
         until = self._network.now_ms - MINUTE_MS

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import cast
 
 from btcbot.domain.instruments import Instrument
 from btcbot.domain.market import Book, Candle, Level, MarketSnapshot, MarketView
-from btcbot.domain.money import Ratio, amount
-from btcbot.domain.orders.evidence import Accepted, Answer, CancelReceipt, VenueOrder, VenueStatus
+from btcbot.domain.money import ZERO, Ratio, amount
+from btcbot.domain.orders.evidence import Accepted, Answer, CancelReceipt, Fill, VenueOrder, VenueStatus
 from btcbot.domain.orders.intents import Side
 from btcbot.domain.orders.records import JournaledOrder
 from btcbot.exchange.venue_clock import ClockOffset
 from btcbot.execution.wiring import ExecutionSet
 from btcbot.market_data.market import MarketData
+from btcbot.market_data.watch import LevelWatch
 from btcbot.persistence.sqlite.live_store import LiveStore
 from btcbot.services.decision import DecisionParams
 from btcbot.services.event_log import EventLog
@@ -25,6 +26,7 @@ from btcbot.services.live_wiring import LiveWiring
 from btcbot.services.run_loop import LiveParts, RunLoopService
 from btcbot.services.runtime import LoopSleeper, Runtime
 from btcbot.strategy.expressions import CandleField, Field
+from btcbot.strategy.protection import StopLoss
 from btcbot.strategy.strategy import Strategy
 from tests.unit.persistence.world import START, Clock, CountedIds, Witness, instrument, live_store
 from tests.unit.services.world import LIMITS, PAIR, ScriptedExecution, ScriptedReader, live_profile
@@ -32,6 +34,7 @@ from tests.unit.services.world import LIMITS, PAIR, ScriptedExecution, ScriptedR
 CLOSE = Field(CandleField.CLOSE)
 MINUTE = timedelta(minutes=1)
 BUYS = Strategy("buys", CLOSE > 0.0, CLOSE < 0.0, amount("1000 TRY"), False, ())
+GUARDED = replace(BUYS, name="guarded", stop_loss=StopLoss(Ratio(Decimal("0.01"))))
 HOLDS = Strategy("holds", CLOSE < 0.0, CLOSE < 0.0, amount("1000 TRY"), False, ())
 
 
@@ -56,6 +59,8 @@ class FakeMarket:
     on_snapshot: Callable[[], None] = lambda: None
     starts: int = 0
     instruments: Mapping[str, Instrument] = field(default_factory=lambda: {PAIR: instrument()})
+    bid: int = 2_999_900
+    levels: LevelWatch = field(default_factory=LevelWatch)
 
     @property
     def last_offset(self) -> ClockOffset:
@@ -76,9 +81,16 @@ class FakeMarket:
         self.on_snapshot()
         newest, after = self._newest(), candles_after.get(PAIR)
         candles = () if after is not None and newest <= after else (_candle(newest),)
-        book = Book((Level(Decimal(2_999_900), Decimal(1)),), (Level(Decimal(3_000_100), Decimal(1)),))
+        book = Book((Level(Decimal(self.bid), Decimal(1)),), (Level(Decimal(self.bid + 200), Decimal(1)),))
         view = MarketView(instrument(), book, timedelta(0), candles, is_gapped=False)
         return MarketSnapshot(self.clock.now(), {PAIR: view})
+
+    def watch(self, levels: Mapping[str, Decimal], crossed: Callable[[], None]) -> None:
+        self.levels.watch(levels, crossed)
+
+    def falls_to(self, bid: int) -> None:
+        self.bid = bid
+        self.levels.see(PAIR, Decimal(bid))
 
     def ages(self) -> Mapping[str, timedelta]:
         return {PAIR: timedelta(0)}
@@ -114,6 +126,20 @@ class Exchange(ScriptedReader):
             )
         )  # fmt: skip
         return Accepted(number, START)
+
+    def fill_all(self) -> None:
+        """Everything that rests is bought at its price, without a fee."""
+        for number, order in enumerate(self.listed, start=1):
+            self.trades.append(
+                Fill(
+                    number, order.exchange_order_id, order.client_order_id, order.pair, order.side, order.price,
+                    order.quantity, ZERO, ZERO, order.time_exchange or START,
+                )
+            )  # fmt: skip
+            self.past.append(replace(order, left=ZERO, status=VenueStatus.CLOSED, is_listed_open=False))
+            paid = order.price * order.quantity
+            self.holds(f"{100_000 - paid} TRY", f"{order.quantity} BTC")
+        self.listed.clear()
 
     async def cancel(self, exchange_order_id: int, pair: str) -> CancelReceipt:
         self.execution.cancels.append(exchange_order_id)

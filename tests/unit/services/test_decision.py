@@ -104,6 +104,28 @@ def test_a_position_is_sold_whole_once_the_strategy_wants_out() -> None:
     assert (wanted.quantity, wanted.price) == (parse("0.002"), parse("999900"))
 
 
+@pytest.mark.parametrize(("bid", "sells"), [("950001", False), ("950000", True)])
+def test_a_stop_ends_a_position_between_candles_and_whatever_the_signal_says(bid: str, sells: bool) -> None:
+    """Five per cent below a million."""
+    calm = replace(PARAMS, limits=replace(LIMITS, jump_ratio_max=Decimal("0.2")))
+    held = decided(standing(HOLDING, closes=FLAT), around(1_000_000), params=calm)
+    assert (held.verdicts, held.stops) == ((), {"BTCTRY": parse("950000")})
+    plan = decided(held.state, market(bids=levels(f"3 @ {bid}"), asks=levels("3 @ 950100")), params=calm, seconds=5)
+    assert bool(plan.approved) is sells
+    if sells:
+        assert only(plan).intent.purpose is Purpose.EXIT
+        assert plan.stops == {}, "what was acted on asks for no decision of its own"
+        assert "BTCTRY: the bid 950000 is not above the stop 950000.00" in plan.notes
+    assert decided(standing(), around(1_000_000)).stops == {}
+
+
+def test_a_crossed_stop_calls_an_entry_in_its_way_back() -> None:
+    calm = replace(PARAMS, limits=replace(LIMITS, jump_ratio_max=Decimal("0.2")))
+    state = standing(HOLDING, OrderChanged(order(quantity="0.001", price="940000")), closes=FLAT)
+    plan = decided(state, around(940_000), params=calm)
+    assert [wish.reason for wish in plan.cancels] == ["the strategy wants out"]
+
+
 def test_nothing_is_sold_that_is_not_held() -> None:
     plan = decided(standing(), around(1_000_000, candles=[DOWN]))
     assert (plan.verdicts, [signal.direction for signal in plan.signals]) == ((), [Direction.SELL])

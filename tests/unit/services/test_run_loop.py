@@ -11,11 +11,12 @@ import pytest
 
 from btcbot.domain.errors import ConfigurationError, ExchangeUnreachable, FenceLost, KeyRefused
 from btcbot.domain.events import Event
+from btcbot.domain.orders.intents import Side
 from btcbot.domain.orders.states import OrderState
 from btcbot.persistence.sqlite.unit_of_work import UnitOfWork
 from btcbot.services.halting import write_halt_file
 from btcbot.services.run_loop import DEFECTS_IN_A_ROW_MAX, WAIT_SECONDS
-from tests.unit.services.looping import BUYS, Worker, worker
+from tests.unit.services.looping import BUYS, GUARDED, Worker, worker
 
 pytestmark = pytest.mark.looptime
 
@@ -327,3 +328,20 @@ async def test_a_lost_fence_ends_the_worker(tmp_path: Path) -> None:
         await asyncio.wait({task}, timeout=20)
         with pytest.raises(FenceLost):
             await task
+
+
+async def test_a_crossed_stop_sends_the_exit_before_anything_is_asked(tmp_path: Path) -> None:
+    with worker(tmp_path, GUARDED) as work:
+        task = await work.runs(4)
+        work.exchange.fill_all()
+        await asyncio.sleep(5)
+        assert [order.side for order in work.execution.submits] == [Side.BUY]
+        work.exchange.reads.clear()
+        work.market.falls_to(2_960_000)
+        await asyncio.sleep(0.001)
+        assert [order.side for order in work.execution.submits] == [Side.BUY, Side.SELL], "not at the next period"
+        assert work.exchange.reads == []
+        await asyncio.sleep(5)
+        assert work.exchange.reads, "the exchange is asked afterwards"
+        assert len(work.execution.submits) == 2
+        await work.stops(task)
