@@ -1,4 +1,4 @@
-"""Watches best bids for levels that must not wait for the next cycle (design, section 4: a crossed protective level)."""
+"""Watches best bids for levels that must not wait for the next cycle (design, section 4: a protective level)."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
