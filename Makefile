@@ -28,7 +28,7 @@ DEV_STAMP = $(VENV)/.installed-dev
 PEERS = .venv-peers
 PEERS_STAMP = $(PEERS)/.installed
 
-.PHONY: help run start stop fresh env test lint format lock docker-test kill-test clean bench
+.PHONY: help run start stop fresh env test lint format lock docker-test kill-test clean bench fuzz bench-quick
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -61,22 +61,24 @@ $(PEERS_STAMP): requirements/peers.lock requirements/install.sh
 	@sh requirements/install.sh $(PEERS) requirements/peers.lock only
 	@touch $@
 
-# Lint, types and contracts come first: they answer in seconds.
+# Lint, types and contracts come first: they answer in seconds. Types take as long as all the rest, and run beside it.
+PROGRAMS = deploy/entry deploy/healthcheck deploy/state-listener deploy/up deploy/with-env
 lint: $(DEV_STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/python -m lint btcbot
-	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
-	$(BIN)/python -m lint.unused btcbot lint deploy deploy/entry deploy/healthcheck deploy/state-listener deploy/up deploy/with-env
-	$(BIN)/deptry .
-	$(BIN)/mypy --cache-dir .cache/mypy
+	@$(BIN)/mypy --cache-dir .cache/mypy & types=$$!; set -x; \
+	$(BIN)/ruff check . && \
+	$(BIN)/ruff format --check . && \
+	$(BIN)/python -m lint btcbot && \
+	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter && \
+	$(BIN)/python -m lint.unused btcbot lint deploy $(PROGRAMS) && \
+	$(BIN)/deptry . || { kill $$types; exit 1; }; \
+	wait $$types
 
 format: $(DEV_STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 # Tests that start real programs get a session each, so that nothing of one lingers in the other.
-test: lint
+test: lint $(PEERS_STAMP)
 	$(PYTEST) -m 'not slow' -n 2 --ignore tests/e2e --ignore tests/docker
 	$(PYTEST) -m 'not slow' tests/e2e
 	$(PYTEST) -m 'not slow' tests/docker
@@ -88,9 +90,17 @@ docker-test: $(DEV_STAMP)
 kill-test: $(DEV_STAMP)
 	$(PYTEST) -m kill tests/e2e
 
-# Figures as ratios of one run; see benchmarks/README.md.
-bench: $(DEV_STAMP)
-	$(BIN)/python benchmarks/decisions.py
+# Figures as ratios of one run, as the table of docs/performance.md; see benchmarks/README.md.
+bench: $(DEV_STAMP) $(PEERS_STAMP)
+	$(BIN)/python benchmarks/report.py --check
+
+bench-quick: $(DEV_STAMP)
+	$(BIN)/python benchmarks/report.py --quick
+
+# A long coverage-guided search of every parser. One target: make fuzz FUZZ_TARGETS=json FUZZ_SECONDS=600
+FUZZ_SECONDS = 60
+fuzz: $(DEV_STAMP)
+	$(BIN)/python -m tests.fuzz.harness --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 # Renews both locks to the newest versions that pyproject.toml allows. Needs uv; nothing else does.
 # To renew one package only: make lock LOCK_OPTIONS='--upgrade-package NAME'

@@ -1,7 +1,8 @@
-"""`btcbot sandbox`: serve the local exchange, or make the directory it needs."""
+"""`btcbot sandbox`: serve the local exchange, make the directory it needs, or say how it can behave."""
 
 import os
 import platform
+import sys
 from pathlib import Path
 
 from btcbot import __version__
@@ -10,10 +11,10 @@ from btcbot.cli.process import prepare_worker
 from btcbot.config.settings import REAL_TIME, ConfigurationError, Event, environment, load_sandbox_profile
 
 
-def serve(desk: Desk) -> int:
+def serve(desk: Desk, mirror: str | None, mirror_graph: str | None, mirror_ws: str | None) -> int:
     """Be the exchange until SIGTERM."""
     prepare_worker()
-    profile = load_sandbox_profile(environment())
+    profile = load_sandbox_profile(environment(), mirror=mirror, mirror_graph=mirror_graph, mirror_ws=mirror_ws)
     from btcbot.sandbox import server
     from btcbot.services import runtime
 
@@ -25,7 +26,8 @@ def serve(desk: Desk) -> int:
         pid=os.getpid(),
         pairs=list(profile.pairs),
         clock_rate=profile.clock.rate,
-        source=str(profile.source or "generator"),
+        source=profile.mirror.api_url if profile.mirror else str(profile.source or "generator"),
+        venue_profile=profile.venue_profile,
     )
     return runtime.run(lambda: server.serve(profile, own.clock, own.sleeper, observer), profile.clock)
 
@@ -40,4 +42,12 @@ def init(_desk: Desk, directory: str) -> int:
         keys.init_directory(Path(directory).absolute(), runtime.build_runtime(REAL_TIME).clock.now(), runtime.token)
     except OSError as error:
         raise ConfigurationError(f"the sandbox's directory cannot be made: {error.strerror}") from error
+    return 0
+
+
+def profiles(_desk: Desk) -> int:
+    """The venue profiles, with what each one changes, on stdout."""
+    from btcbot.sandbox import profile_table
+
+    sys.stdout.write(profile_table.told())
     return 0

@@ -112,15 +112,15 @@ def matching(pattern: str, words: str) -> Form[str]:
     return Form(words, _matching(re.compile(pattern, re.ASCII).fullmatch))
 
 
-def pairs() -> Form[tuple[str, ...]]:
+def pairs(count_max: int = PAIRS_MAX) -> Form[tuple[str, ...]]:
     def read(text: str) -> tuple[str, ...]:
         found = tuple(text.split(","))
-        if len(found) > PAIRS_MAX or len(set(found)) != len(found) or not all(map(_PAIR.fullmatch, found)):
+        if len(found) > count_max or len(set(found)) != len(found) or not all(map(_PAIR.fullmatch, found)):
             raise ValueError
         return found
 
     return Form(
-        f"1 to {PAIRS_MAX} different pairs of A-Z and 0-9, separated by commas without blanks (BTCTRY,ETHTRY)", read
+        f"1 to {count_max} different pairs of A-Z and 0-9, separated by commas without blanks (BTCTRY,ETHTRY)", read
     )
 
 
@@ -142,7 +142,7 @@ def market_source() -> Form[Path | None]:
     """Where the sandbox's market comes from; None is the generator."""
     path = absolute_path()
     return Form(
-        f"`generator`, or the recorded file as {path.words}",
+        f"`generator`, or the recorded file or directory as {path.words}",
         lambda text: None if text == "generator" else path.read(text),
     )
 

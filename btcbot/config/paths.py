@@ -75,7 +75,17 @@ def directory_problems(name: str, path: Path) -> Iterator[str]:
 
 
 def recording_problems(name: str, path: Path) -> Iterator[str]:
-    """What keeps this path from being a recorded file."""
+    """What keeps this path from being a recorded file, or a directory of recordings."""
+    found = _looked_at(path, follow=True)
+    if not isinstance(found, str) and stat.S_ISDIR(found.st_mode):
+        if not os.access(path, os.R_OK | os.X_OK):
+            yield f"{name} cannot be read by this user"
+    else:
+        yield from file_problems(name, path)
+
+
+def file_problems(name: str, path: Path) -> Iterator[str]:
+    """What keeps this path from being a file that can be read."""
     found = _looked_at(path, follow=True)
     if isinstance(found, str):
         yield f"{name} {found}"

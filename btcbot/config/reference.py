@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from btcbot.config.forms import canonical
 from btcbot.config.sections import Section, form_of
-from btcbot.config.settings import COMMON, LIVE, MONITOR, SANDBOX
+from btcbot.config.settings import COMMON, LIVE, MONITOR, RECORDER, SANDBOX
 
 _HEAD = ("variable", "role", "default", "written as", "meaning")
 _SECRETS = (
@@ -18,7 +18,7 @@ _SECRETS = (
 
 def reference() -> str:
     """Markdown: a table for each section, in the order in which a start judges them."""
-    sections = dict.fromkeys((*LIVE, *MONITOR, *SANDBOX))
+    sections = dict.fromkeys((*LIVE, *MONITOR, *SANDBOX, *RECORDER))
     return "\n".join(line for section in sections for line in _section(section))
 
 
@@ -28,7 +28,7 @@ def _section(section: type[Section]) -> Iterator[str]:
     yield _row(*_HEAD)
     yield _row(*("---" for _ in _HEAD))
     for name, field in section.model_fields.items():
-        if section is SANDBOX[0] and any(field.alias in other.variables() for other in COMMON):
+        if section in (SANDBOX[0], RECORDER[0]) and any(field.alias in other.variables() for other in COMMON):
             continue  # the pairs, told where the workers have them
         default = "required" if field.is_required() else _told(field.default)
         yield _row(
@@ -45,7 +45,7 @@ def _section(section: type[Section]) -> Iterator[str]:
 
 
 def _roles(variable: str) -> str:
-    roles = (("live", LIVE), ("monitor", MONITOR), ("sandbox", SANDBOX))
+    roles = (("live", LIVE), ("monitor", MONITOR), ("sandbox", SANDBOX), ("recorder", RECORDER))
     return ", ".join(role for role, sections in roles if any(variable in section.variables() for section in sections))
 
 

@@ -20,7 +20,6 @@ from btcbot.config.forms import (
     count,
     decimal,
     exactly,
-    market_source,
     matching,
     member_of,
     one_of,
@@ -81,10 +80,14 @@ class Section(BaseSettings):
     def variables(cls) -> tuple[str, ...]:
         return tuple(field.alias for field in cls.model_fields.values() if field.alias is not None)
 
+    @classmethod
+    def variable_of(cls, field: str) -> str:
+        return cls.model_fields[field].alias or field
+
     def by_variable(self) -> dict[str, object]:
         """Every effective value under the name of its variable."""
         kind = type(self)
-        return {kind.model_fields[name].alias or name: value for name, value in self}
+        return {kind.variable_of(name): value for name, value in self}
 
     @classmethod
     def read(cls, environ: Mapping[str, str], problems: list[str]) -> Self | None:
@@ -413,34 +416,4 @@ class Orders(Section):
     def _an_answer_comes_before_old_age(self) -> Self:
         if self.submit_timeout_seconds > self.order_age_seconds_max:
             raise Misfit("BTCBOT_SUBMIT_TIMEOUT_SECONDS is larger than BTCBOT_ORDER_AGE_SECONDS_MAX")
-        return self
-
-
-class Sandbox(Section):
-    """The local exchange."""
-
-    title: ClassVar[str] = "Sandbox"
-
-    directory: AbsolutePath = Field(
-        alias="BTCBOT_SANDBOX_DIR", description="Its keys, clock anchor and record; `btcbot sandbox init DIR` makes it."
-    )
-    source: Annotated[Path | None, PlainValidator(market_source())] = Field(
-        None, alias="BTCBOT_SANDBOX_SOURCE", description="Where its market comes from; without it, the generator."
-    )
-    seed: Annotated[int, PlainValidator(count(0, 2**63 - 1))] = Field(
-        1, alias="BTCBOT_SANDBOX_SEED", description="The generator's seed: the same seed makes the same market."
-    )
-    speed: Annotated[Decimal, PlainValidator(decimal("0.01", "3600"))] = Field(
-        Decimal(1), alias="BTCBOT_SANDBOX_SPEED", description="Recorded seconds per second of the sandbox's clock."
-    )
-    pairs: Pairs = Field(alias="BTCBOT_PAIRS", description="What it trades.")
-    api_port: Port = Field(18080, alias="BTCBOT_SANDBOX_API_PORT", description="Public and private REST.")
-    graph_port: Port = Field(18081, alias="BTCBOT_SANDBOX_GRAPH_PORT", description="Candles.")
-    ws_port: Port = Field(18082, alias="BTCBOT_SANDBOX_WS_PORT", description="WebSocket.")
-    admin_port: Port = Field(18083, alias="BTCBOT_SANDBOX_ADMIN_PORT", description="Faults, record and accounts.")
-
-    @model_validator(mode="after")
-    def _ports_differ(self) -> Self:
-        if len({self.api_port, self.graph_port, self.ws_port, self.admin_port}) < 4:
-            raise Misfit("the four BTCBOT_SANDBOX_…_PORT are not four different ports")
         return self

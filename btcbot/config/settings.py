@@ -15,16 +15,19 @@ from typing import Final, TypeVar
 
 from btcbot.config.clock_anchor import read_anchor
 from btcbot.config.endpoints import EndpointSection
-from btcbot.config.forms import Misfit, canonical
+from btcbot.config.forms import Misfit, canonical, decimal
+from btcbot.config.local_exchange import Mirror, Sandbox
 from btcbot.config.names import name_problems
 from btcbot.config.paths import (
     database_problems,
     directory_problems,
+    file_problems,
     is_companion,
     is_same_file,
     recording_problems,
     run_dir_problems,
 )
+from btcbot.config.recorder import Recorder
 from btcbot.config.secret_files import any_text, base64_text, read_secret
 from btcbot.config.sections import (
     CANDLE_SECONDS,
@@ -39,7 +42,6 @@ from btcbot.config.sections import (
     Orders,
     Places,
     RunDir,
-    Sandbox,
     Section,
     StrategySection,
     Switches,
@@ -55,6 +57,7 @@ from btcbot.domain.profiles import (
     Endpoints,
     LiveProfile,
     MonitorProfile,
+    RecordProfile,
     RiskLimits,
     Role,
     SandboxProfile,
@@ -66,12 +69,14 @@ __all__ = [
     "environment",
     "load_profile",
     "load_sandbox_profile",
+    "load_record_profile",
     "load_run_dir",
     "secrets_by_value",
     "COMMON",
     "LIVE",
     "MONITOR",
     "SANDBOX",
+    "RECORDER",
     "SECRETS",
     "REAL_TIME",
     # What the command line needs of the domain, which it does not import itself.
@@ -84,6 +89,7 @@ __all__ = [
     "LiveProfile",
     "MonitorProfile",
     "SandboxProfile",
+    "RecordProfile",
     "Role",
     "Secret",
     "Event",
@@ -95,11 +101,17 @@ S = TypeVar("S", bound=Section)
 COMMON: Final[tuple[type[Section], ...]] = (Switches, Places, RunDir, EndpointSection, Market, ClockRate, Logs, Metrics)
 LIVE: Final[tuple[type[Section], ...]] = (*COMMON, StrategySection, Limits, Orders)
 MONITOR: Final[tuple[type[Section], ...]] = (*COMMON, Dashboard)
-SANDBOX: Final[tuple[type[Section], ...]] = (Sandbox, ClockRate, Logs)
+SANDBOX: Final[tuple[type[Section], ...]] = (Sandbox, Mirror, ClockRate, Logs)
+RECORDER: Final[tuple[type[Section], ...]] = (Recorder, EndpointSection, ClockRate, Logs)
 KEY, SECRET = "BTCTURK_API_KEY", "BTCTURK_API_SECRET"
 SECRETS: Final = (KEY, f"{KEY}_FILE", SECRET, f"{SECRET}_FILE")
 
 REAL_TIME: Final = ClockProfile(Decimal(1), None)
+
+# The other endpoints of an exchange that is known by its first one.
+_KNOWN_EXCHANGES: Final = {
+    "https://api.btcturk.com": ("https://graph-api.btcturk.com", "wss://ws-feed-pro.btcturk.com"),
+}
 
 _RATE_IS_ONE = (
     "BTCBOT_CLOCK_RATE must be 1 unless BTCTURK_API_URL, BTCTURK_GRAPH_URL and BTCTURK_WS_URL are on loopback"
@@ -121,13 +133,13 @@ def load_profile(environ: Mapping[str, str], *, cycle_seconds: str | None = None
     reading = _Reading(environ)
     match role:
         case Role.LIVE:
-            reading.judge_names(_names(LIVE), {"the monitor": _names(MONITOR), "the sandbox": _names(SANDBOX)})
+            reading.judge_names(_names(LIVE), {"the monitor": _names(MONITOR), **_without_a_role()})
             kind_of_switches: type[Switches] = LiveSwitches
         case Role.MONITOR:
-            reading.judge_names(_names(MONITOR), {"live": _names(LIVE), "the sandbox": _names(SANDBOX)})
+            reading.judge_names(_names(MONITOR), {"live": _names(LIVE), **_without_a_role()})
             kind_of_switches = MonitorSwitches
         case _:
-            reading.judge_names(_names(LIVE) | _names(MONITOR), {"the sandbox": _names(SANDBOX)})
+            reading.judge_names(_names(LIVE) | _names(MONITOR), _without_a_role())
             kind_of_switches = Switches
     switches = reading.read(kind_of_switches)
     _judge_places(reading)
@@ -184,21 +196,39 @@ def load_profile(environ: Mapping[str, str], *, cycle_seconds: str | None = None
     return _live_profile(reading, common, endpoints.api.authority)
 
 
-def load_sandbox_profile(environ: Mapping[str, str]) -> SandboxProfile:
-    """The profile of the local exchange, as strict as the others. Raises `ConfigurationError`."""
+def load_sandbox_profile(
+    environ: Mapping[str, str],
+    *,
+    mirror: str | None = None,
+    mirror_graph: str | None = None,
+    mirror_ws: str | None = None,
+) -> SandboxProfile:
+    """The profile of the local exchange, as strict as the others. `mirror` overrides the variables of the mirror.
+
+    Raises `ConfigurationError`, and `UsageError` for an incomplete or malformed `mirror`.
+    """
     reading = _Reading(environ)
-    reading.judge_names(_names(SANDBOX), {"live": _names(LIVE), "the monitor": _names(MONITOR)})
+    reading.judge_names(
+        _names(SANDBOX), {"the recorder": _names(RECORDER), "live": _names(LIVE), "the monitor": _names(MONITOR)}
+    )
     sandbox = reading.read(Sandbox)
     if sandbox:
         problems = list(directory_problems("BTCBOT_SANDBOX_DIR", sandbox.directory))
         reading.problems += [f"{problem}; `btcbot sandbox init DIR` makes it" for problem in problems]
         if sandbox.source is not None:
             reading.problems += recording_problems("BTCBOT_SANDBOX_SOURCE", sandbox.source)
+        if sandbox.scenario is not None:
+            reading.problems += file_problems("BTCBOT_SANDBOX_SCENARIO", sandbox.scenario)
+    mirrored = reading.read(Mirror, **_mirror_override(mirror, mirror_graph, mirror_ws))
     clock = _read_clock(reading)
+    if mirrored and mirrored.api and clock and clock.rate != 1 and not mirrored.api.is_loopback:
+        reading.problems.append("BTCBOT_CLOCK_RATE must be 1 for a mirror of an exchange that is not on loopback")
+    if mirrored and mirrored.api and sandbox and sandbox.source is not None:
+        reading.problems.append("BTCBOT_SANDBOX_SOURCE is a recording, and a mirror is wanted: leave one of them out")
     reading.read(Logs)
     reading.require_no_problems()
     assert clock is not None, _MISSING_IS_A_PROBLEM
-    sandbox = reading[Sandbox]
+    sandbox, mirrored = reading[Sandbox], reading[Mirror]
     return SandboxProfile(
         directory=sandbox.directory,
         source=sandbox.source,
@@ -210,6 +240,46 @@ def load_sandbox_profile(environ: Mapping[str, str]) -> SandboxProfile:
         graph_port=sandbox.graph_port,
         ws_port=sandbox.ws_port,
         admin_port=sandbox.admin_port,
+        log_level=reading[Logs].log_level,
+        config_hash=reading.config_hash(),
+        venue_profile=sandbox.venue_profile,
+        scenario=sandbox.scenario,
+        mirror=None
+        if mirrored.api is None
+        else Endpoints(str(mirrored.api), str(mirrored.graph), str(mirrored.ws), is_loopback=mirrored.api.is_loopback),
+    )
+
+
+def load_record_profile(environ: Mapping[str, str], *, hours: str | None = None) -> RecordProfile:
+    """The profile of the recorder: endpoints, pairs and a place, and no key. `hours` ends it.
+
+    Raises `ConfigurationError`, and `UsageError` for malformed `hours`.
+    """
+    duration = None if hours is None else _hours(hours)
+    reading = _Reading(environ)
+    reading.judge_names(
+        _names(RECORDER), {"live": _names(LIVE), "the monitor": _names(MONITOR), "the sandbox": _names(SANDBOX)}
+    )
+    recorder = reading.read(Recorder)
+    if recorder:
+        reading.problems += directory_problems("BTCBOT_RECORD_DIR", recorder.directory)
+    endpoints = reading.read(EndpointSection)
+    clock = _read_clock(reading)
+    if clock and endpoints and clock.rate != 1 and not endpoints.is_loopback:
+        reading.problems.append(_RATE_IS_ONE)
+    reading.read(Logs)
+    reading.require_no_problems()
+    assert clock is not None, _MISSING_IS_A_PROBLEM
+    recorder, endpoints = reading[Recorder], reading[EndpointSection]
+    return RecordProfile(
+        endpoints=Endpoints(
+            str(endpoints.api), str(endpoints.graph), str(endpoints.ws), is_loopback=endpoints.is_loopback
+        ),
+        pairs=recorder.pairs,
+        directory=recorder.directory,
+        bytes_max=recorder.bytes_max,
+        duration=duration,
+        clock=clock,
         log_level=reading[Logs].log_level,
         config_hash=reading.config_hash(),
     )
@@ -270,8 +340,20 @@ class _Reading:
 
 def _names(sections: Sequence[type[Section]]) -> frozenset[str]:
     """Every variable that a process with these sections may have."""
-    secrets = SECRETS if EndpointSection in sections else ()
+    secrets = SECRETS if Switches in sections else ()
     return frozenset(name for section in sections for name in section.variables()).union(secrets)
+
+
+def _without_a_role() -> dict[str, frozenset[str]]:
+    """Whose settings have no meaning for live and the monitor."""
+    return {"the sandbox": _names(SANDBOX), "the recorder": _names(RECORDER)}
+
+
+def _hours(text: str) -> timedelta:
+    try:
+        return _duration(decimal("0.001", "87600", places=3)(text) * 3600)
+    except Misfit as misfit:
+        raise UsageError(f"--hours {misfit}") from None
 
 
 def _cycle_override(text: str | None) -> Decimal | None:
@@ -283,6 +365,23 @@ def _cycle_override(text: str | None) -> Decimal | None:
         raise UsageError(f"--cycle-seconds {misfit}") from None
     assert isinstance(seconds, Decimal), "the form reads a number"
     return seconds
+
+
+def _mirror_override(api: str | None, graph: str | None, ws: str | None) -> dict[str, object]:
+    """What the command line says of the mirror: all three endpoints, or the first one of an exchange that is known."""
+    if api is None:
+        if graph is not None or ws is not None:
+            raise UsageError("--mirror-graph and --mirror-ws belong to --mirror URL")
+        return {}
+    known = _KNOWN_EXCHANGES.get(api, (None, None))
+    texts = {"api": api, "graph": graph or known[0], "ws": ws or known[1]}
+    if None in texts.values():
+        raise UsageError(f"--mirror needs --mirror-graph and --mirror-ws, except for {', '.join(_KNOWN_EXCHANGES)}")
+    problems: list[str] = []
+    found = Mirror.read({Mirror.variable_of(name): str(text) for name, text in texts.items()}, problems)
+    if found is None:
+        raise UsageError(f"--mirror: {'; '.join(problems)}")
+    return dict(found)
 
 
 def _judge_places(reading: _Reading) -> None:

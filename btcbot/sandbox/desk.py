@@ -1,35 +1,26 @@
 """What every HTTP host does with a request before and after its own work: faults, limits, who it is, the record."""
 
-import base64
-import binascii
-import hashlib
-import hmac
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from btcbot.domain.events import Event
-from btcbot.domain.ports import Observer, Sleeper
-from btcbot.sandbox.answers import NoAnswer, maintenance, page, too_many, unauthorized
-from btcbot.sandbox.faults import FaultName, Faults
-from btcbot.sandbox.floor import ACCOUNT_ID, Floor
-from btcbot.sandbox.keys import ApiKey
-from btcbot.sandbox.limits import Exceeded, Limit, RateLimits
+from btcbot.domain.ports import Observer
+from btcbot.sandbox.admission import Admission, Caller, TurnedAway, shut_out
+from btcbot.sandbox.answers import NoAnswer, too_many
+from btcbot.sandbox.facts import facts_of
+from btcbot.sandbox.faults import Fault, FaultName
+from btcbot.sandbox.floor import Floor
+from btcbot.sandbox.limits import Exceeded, RateLimits
+from btcbot.sandbox.mishaps import Mishaps
 
-STAMP_TOLERANCE_MS = 5_000
-STAMP_DIGITS_MAX = 18
 BODY_BYTES_MAX = 64 * 1024
 
+Query = Sequence[tuple[str, str]]
 PublicWork = Callable[[Mapping[str, str]], Response]
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    key: ApiKey
-    account_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +28,11 @@ class Ask:
     """A private request that got in. `query` may repeat a name."""
 
     caller: Caller
-    query: Sequence[tuple[str, str]]
+    query: Query
     path: Mapping[str, str]
     body: bytes
     is_json: bool
+    strike: Callable[[FaultName], Fault | None] = field(repr=False)  # of the faults that match the request
 
     def get(self, name: str) -> str | None:
         return next((value for key, value in self.query if key == name), None)
@@ -56,140 +48,113 @@ class Desk:
     """Wraps the work of an endpoint into a route."""
 
     def __init__(
-        self,
-        floor: Floor,
-        keys: Sequence[ApiKey],
-        limits: RateLimits,
-        faults: Faults,
-        sleeper: Sleeper,
-        observer: Observer,
-    ) -> None:
+        self, floor: Floor, admission: Admission, limits: RateLimits, mishaps: Mishaps, observer: Observer
+    ) -> None:  # fmt: skip
         self._floor = floor
-        self._keys = {key.public: key for key in keys}
+        self._admission = admission
         self._limits = limits
-        self._faults = faults
-        self._sleeper = sleeper
+        self._mishaps = mishaps
         self._observer = observer
 
     def public(self, path: str, endpoint: str, work: PublicWork) -> Route:
         async def answer(request: Request) -> Response:
-            facts = {"endpoint": endpoint, "method": "GET", "path": request.url.path}
-            ready = self._before(facts)
-            if ready is None and (exceeded := self._charge(endpoint, request, None)) is not None:
+            now_ms, ip = self._floor.now_ms(), _ip(request)
+            if self._admission.is_shut_out(ip, now_ms):
+                return shut_out()
+            base = {"endpoint": endpoint, "method": "GET", "path": request.scope["path"]}
+            query = request.query_params
+            facts = self._facts(base, query.multi_items(), request.path_params, b"")
+            ready = self._mishaps.before(facts)
+            if ready is None and (exceeded := self._charge(endpoint, ip, None, now_ms)) is not None:
                 ready = too_many(exceeded)
-            return ready or await self._late(facts, work(request.query_params))
+            return await self._mishaps.in_time(facts, ready or self._mishaps.spoiled(facts, work(query)))
 
-        return Route(path, answer, methods=["GET"])
+        return _route(path, answer, ["GET"])
 
     def private(self, path: str, methods: Mapping[str, tuple[str, PrivateWork]]) -> Route:
         """`methods` gives endpoint and work by HTTP method."""
 
         async def answer(request: Request) -> Response:
+            if self._admission.is_shut_out(_ip(request), self._floor.now_ms()):
+                return shut_out()
             endpoint, work = methods[request.method]
             body = await request.body()
             if len(body) > BODY_BYTES_MAX:
                 return Response(status_code=413)
-            key = self._keys.get(request.headers.get("x-pck", ""))
-            now_ms = self._floor.now_ms()
-            number = self._floor.record.append(
-                "request",
-                {
-                    "key": key.name if key else None, "method": request.method, "path": request.url.path,
-                    "query": request.url.query, "body": body.decode("utf-8", "replace"),
-                },
-                now_ms,
-            )  # fmt: skip
-            facts = {"endpoint": endpoint, "method": request.method, "path": request.url.path}
-            facts["key"] = key.name if key else ""
-            response = self._before(facts) or self._work(request, body, key, endpoint, work)
-            response = self._lose(facts, response)
-            self._floor.record.append(
-                "answer",
-                {"request": number, "status": None if isinstance(response, NoAnswer) else response.status_code},
-                self._floor.now_ms(),
-            )
-            return await self._late(facts, response)
+            key = self._admission.key(request.headers.get("x-pck", ""))
+            now_ms, name = self._floor.now_ms(), key.name if key else None
+            base = {"endpoint": endpoint, "method": request.method, "path": request.scope["path"], "key": name or ""}
+            asked = {
+                "key": name, "method": request.method, "path": base["path"],
+                "query": request.scope["query_string"].decode("latin-1"), "body": body.decode("utf-8", "replace"),
+            }  # fmt: skip
+            number = self._floor.record.append("request", asked, now_ms)
+            query = request.query_params.multi_items()
+            facts = self._facts(base, query, request.path_params, body)
+            response = self._mishaps.before(facts)
+            if response is None:
+                account = None if key is None else str(key.account_id)
+                verdict = self._let_in(request, endpoint, account, now_ms)
+                if isinstance(verdict, Caller):
+                    response = work(self._ask(verdict, request, query, body, facts))
+                else:
+                    response = verdict
+                response = self._mishaps.spoiled(facts, response)
+            status = None if isinstance(response, NoAnswer) else response.status_code
+            self._floor.record.append("answer", {"request": number, "status": status}, self._floor.now_ms())
+            return await self._mishaps.in_time(facts, response)
 
-        return Route(path, answer, methods=list(methods))
+        return _route(path, answer, methods)
+
+    def is_shut_out(self, ip: str) -> bool:
+        """Whether the edge lets nothing of an address through."""
+        return self._admission.is_shut_out(ip, self._floor.now_ms())
 
     def is_known(self, public: str, message: str, signature: str) -> Caller | None:
         """The caller whose key signed a message; nobody if it did not."""
-        key = self._keys.get(public)
-        if key is None or not _is_signed(key, message, signature):
-            return None
-        return Caller(key, ACCOUNT_ID)
+        return self._admission.signed(public, message, signature)
 
     def has_key(self, public: str) -> bool:
-        return public in self._keys
+        return self._admission.key(public) is not None
 
-    def _work(self, request: Request, body: bytes, key: ApiKey | None, endpoint: str, work: PrivateWork) -> Response:
-        exceeded = self._charge(endpoint, request, None if key is None else str(ACCOUNT_ID))
+    def _let_in(self, request: Request, endpoint: str, account: str | None, now_ms: int) -> Caller | Response:
+        """Who asks, or what is answered instead."""
+        ip = _ip(request)
+        exceeded = self._charge(endpoint, ip, account, now_ms)
         if exceeded is not None:
             return too_many(exceeded)
-        reason = self._refuses(request, key, endpoint)
-        if reason is not None or key is None:
-            self._observer.observed(Event.SANDBOX_REQUEST_REFUSED, endpoint=endpoint, reason=reason)
-            return unauthorized(reason or "Invalid Request")
+        verdict = self._admission.admit(request.headers, ip, endpoint, now_ms)
+        if isinstance(verdict, TurnedAway):
+            self._observer.observed(Event.SANDBOX_REQUEST_REFUSED, endpoint=endpoint, reason=verdict.reason)
+            return verdict.answer
+        return verdict
+
+    def _ask(
+        self, caller: Caller, request: Request, query: Query, body: bytes, facts: Mapping[str, str]
+    ) -> Ask:  # fmt: skip
         is_json = request.headers.get("content-type", "").lower().startswith("application/json")
-        return work(
-            Ask(Caller(key, ACCOUNT_ID), request.query_params.multi_items(), request.path_params, body, is_json)
-        )
+        return Ask(caller, query, request.path_params, body, is_json, lambda name: self._mishaps.strike(name, facts))
 
-    def _refuses(self, request: Request, key: ApiKey | None, endpoint: str) -> str | None:
-        """Why a request is not let in (protocol 3)."""
-        public, stamp, signature = (request.headers.get(name) for name in ("x-pck", "x-stamp", "x-signature"))
-        if not public or not stamp or not signature:
-            return "Headers are missing"
-        if key is None:
-            return "Invalid Public key"
-        is_number = stamp.isascii() and stamp.isdigit() and len(stamp) <= STAMP_DIGITS_MAX
-        if not is_number or abs(self._floor.now_ms() - int(stamp)) > STAMP_TOLERANCE_MS:
-            return "Invalid Nonce"
-        if not _is_signed(key, public + stamp, signature):
-            return "Invalid Signature"
-        if endpoint in ("submit", "cancel") and not key.may_trade:
-            return "Invalid Request"
-        return None
+    def _facts(
+        self, base: dict[str, str], query: Query, path: Mapping[str, str], body: bytes
+    ) -> Mapping[str, str]:  # fmt: skip
+        """More than the base only where a fault could ask for it."""
+        return facts_of(base, query, path, body, self._floor.venue.orders) if self._mishaps.are_possible() else base
 
-    def _charge(self, endpoint: str, request: Request, account: str | None) -> Exceeded | None:
-        ip = request.client.host if request.client else ""
-        exceeded = self._limits.charge(endpoint, ip, account, self._floor.now_ms())
+    def _charge(self, endpoint: str, ip: str, account: str | None, now_ms: int) -> Exceeded | None:
+        exceeded = self._limits.charge(endpoint, ip, account, now_ms)
         if exceeded is not None:
             self._observer.observed(Event.RATE_LIMITED, endpoint=endpoint, retry_after=exceeded.retry_after)
         return exceeded
 
-    def _before(self, facts: Mapping[str, str]) -> Response | None:
-        """Faults that keep a request from being done."""
-        if self._faults.strike(FaultName.HTML_EVERYWHERE, facts):
-            return page(502, "Bad Gateway")
-        if self._faults.strike(FaultName.UNAVAILABLE_503, facts):
-            return maintenance()
-        if (fault := self._faults.strike(FaultName.RATE_LIMITED_429, facts)) is not None:
-            return too_many(Exceeded(Limit(120, 60), max(1, int(fault.seconds))))
-        if self._faults.strike(FaultName.UNAUTHORIZED, facts):
-            return unauthorized("Invalid Request")
-        return None
 
-    def _lose(self, facts: Mapping[str, str], response: Response) -> Response:
-        """Faults that lose the answer to what was done."""
-        if response.status_code == 200:
-            if self._faults.strike(FaultName.DROP_ANSWER_AFTER_ACCEPT, facts):
-                return NoAnswer()
-            if self._faults.strike(FaultName.HTML_AFTER_ACCEPT, facts):
-                return page(504, "Gateway Time-out")
-        return response
-
-    async def _late(self, facts: Mapping[str, str], response: Response) -> Response:
-        fault = self._faults.strike(FaultName.LATE_ANSWER, facts)
-        if fault is not None:
-            await self._sleeper.sleep(float(fault.seconds))
-        return response
+def _ip(request: Request) -> str:
+    client = request.scope.get("client")
+    return client[0] if client else ""
 
 
-def _is_signed(key: ApiKey, message: str, signature: str) -> bool:
-    expected = hmac.new(key.secret, message.encode(), hashlib.sha256).digest()
-    try:
-        given = base64.b64decode(signature, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return hmac.compare_digest(expected, given)
+def _route(path: str, answer: Callable[[Request], object], methods: Iterable[str]) -> Route:
+    """HEAD comes with GET as starlette has it; at the exchange no method comes with another (protocol 4.7)."""
+    route = Route(path, answer, methods=list(methods))
+    route.methods = set(methods)
+    return route

@@ -11,15 +11,24 @@ from decimal import Decimal
 from btcbot.domain.events import Event
 from btcbot.domain.money import Asset, parse
 from btcbot.domain.ports import Clock, Observer
+from btcbot.sandbox.history import History
+from btcbot.sandbox.keys import ACCOUNT_ID
+from btcbot.sandbox.profiles import VenueProfile
 from btcbot.sandbox.record import Record
 from btcbot.simulation.books import MINUTE_MS, Bar, Depth, Print, Source
-from btcbot.simulation.happenings import CancelAccepted, OrderAccepted
+from btcbot.simulation.happenings import (
+    CancelAccepted,
+    Means,
+    OrderAccepted,
+    Transferred,
+    WithdrawalRequested,
+)
 from btcbot.simulation.listings import Listing
 from btcbot.simulation.orders import OrderRequest, Refusal
-from btcbot.simulation.venue import Latency, News, Venue
+from btcbot.simulation.venue import News, Venue
 
-ACCOUNT_ID = 5_869_906  # both keys see this account
 ENDOWMENT = {Asset("TRY"): parse("200000"), Asset("USDT"): parse("10000")}  # by quote asset of the pairs
+FIAT = Asset("TRY")
 DAY_MINUTES = 1_440
 MILLISECOND = timedelta(milliseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,8 +57,9 @@ class Ticker:
 class Floor:
     """`on_news` is called with what happened, after it was recorded."""
 
-    def __init__(self, source: Source, record: Record, clock: Clock, observer: Observer) -> None:
+    def __init__(self, source: Source, record: Record, profile: VenueProfile, clock: Clock, observer: Observer) -> None:
         self.clock = clock
+        self.profile = profile
         self.record = record
         self.on_news: Callable[[News], None] = lambda news: None
         self._source = source
@@ -57,10 +67,10 @@ class Floor:
         self._ended = False
         self._days: dict[str, tuple[int, tuple[Bar, ...]]] = {}
         now_ms = self.now_ms()
-        self.venue = Venue(source, Latency(), now_ms, record.past())
+        self.venue = Venue(source, profile.rules, now_ms, record.past())
+        self.history = History(self.venue)
         if ACCOUNT_ID not in self.venue.accounts:
-            for quote in dict.fromkeys(listing.quote for listing in source.listings.values()):
-                self.venue.fund(ACCOUNT_ID, quote, ENDOWMENT[quote], now_ms)
+            self.open_account(ACCOUNT_ID, self.endowment)
         self.advance()
 
     def now_ms(self) -> int:
@@ -69,6 +79,11 @@ class Floor:
     @property
     def listings(self) -> Mapping[str, Listing]:
         return self._source.listings
+
+    @property
+    def endowment(self) -> Mapping[Asset, Decimal]:
+        """What an account begins with, unless something else is said."""
+        return {listing.quote: ENDOWMENT[listing.quote] for listing in self._source.listings.values()}
 
     def pair(self, text: str) -> str | None:
         """The pair that a client means: BTCTRY, BTC_TRY, btctry (protocol 2)."""
@@ -94,6 +109,48 @@ class Floor:
     def cancel(self, account_id: int, order_id: int) -> CancelAccepted | Refusal:
         now_ms = self.advance()
         answer = self.venue.cancel(account_id, order_id, now_ms)
+        self._publish()
+        return answer
+
+    def submit_later(self, account_id: int, request: OrderRequest, seconds: float) -> None:
+        """It comes in so much later, if the sandbox runs until then. Nobody hears of a refusal."""
+        now_ms = self.advance()
+        self.venue.submit_later(account_id, request, now_ms + round(seconds * 1000))
+
+    def force_fill(self, order_id: int) -> None:
+        """Let the market come to an order that waits for its cancel."""
+        self.venue.force_fill(order_id, self.advance())
+        self._publish()
+
+    def set_frozen(self, pair: str, *, is_frozen: bool) -> None:
+        """Halt trading in a pair, or let it go on."""
+        now_ms = self.advance()
+        (self.venue.freeze if is_frozen else self.venue.thaw)(pair, now_ms)
+        self._publish()
+
+    def open_account(self, account_id: int, balances: Mapping[Asset, Decimal]) -> None:
+        now_ms = self.now_ms()
+        self.venue.open_account(account_id, now_ms)
+        for asset, number in balances.items():
+            self.venue.fund(account_id, asset, number, now_ms)
+        self._publish()
+
+    def set_fee_tier(self, account_id: int, tier: int) -> None:
+        self.venue.set_fee_tier(account_id, tier, self.advance())
+        self._publish()
+
+    def deposit(self, account_id: int, asset: Asset, number: Decimal, fee: Decimal) -> Transferred:
+        now_ms = self.advance()
+        transfer = self.venue.deposit(account_id, _means(asset), asset, number, now_ms, fee=fee)
+        self._publish()
+        return transfer
+
+    def withdraw(
+        self, account_id: int, asset: Asset, number: Decimal, fee: Decimal, lasts_seconds: Decimal
+    ) -> WithdrawalRequested | Refusal:
+        """The money is held until it leaves, so many seconds later."""
+        now_ms, lasts_ms = self.advance(), int(lasts_seconds * 1000)
+        answer = self.venue.withdraw(account_id, _means(asset), asset, number, now_ms, fee=fee, lasts_ms=lasts_ms)
         self._publish()
         return answer
 
@@ -153,7 +210,12 @@ class Floor:
                     },
                     news.happening.at_ms,
                 )  # fmt: skip
+            self.history.remember(news)
             self.on_news(news)
+
+
+def _means(asset: Asset) -> Means:
+    return Means.FIAT if asset == FIAT else Means.CRYPTO
 
 
 def _summed(bars: tuple[Bar, ...]) -> tuple[Bar, ...]:

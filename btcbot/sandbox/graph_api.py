@@ -7,19 +7,20 @@ from starlette.routing import Route
 
 from btcbot.domain.money import round_half_even, round_ratio
 from btcbot.sandbox.answers import json_answer
+from btcbot.sandbox.candles import DAY_MINUTES, candles, minutes_of
 from btcbot.sandbox.desk import Desk
 from btcbot.sandbox.floor import Floor
+from btcbot.sandbox.profiles import VenueProfile
 from btcbot.sandbox.public_api import PERCENT_STEP
-from btcbot.simulation.books import MINUTE_MS, Bar
+from btcbot.simulation.books import Bar
 
-MINUTES_PER_ANSWER_MAX = 5_000  # older ones are left out, so that one question cannot hold up the market
-DAY_MINUTES = 1_440
-DAY_NAMES = ("1D", "1 day", "1440")
+SECONDS_DIGITS_MAX = 11
 
 
 class GraphApi:
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: Floor, profile: VenueProfile) -> None:
         self._floor = floor
+        self._profile = profile
 
     def routes(self, desk: Desk) -> list[Route]:
         return [
@@ -28,16 +29,24 @@ class GraphApi:
         ]
 
     def klines(self, query: Mapping[str, str]) -> Response:
+        """Columns. Whatever is unknown or malformed has no candles, and still HTTP 200."""
         pair = self._floor.pair(query.get("symbol", ""))
-        minutes = _minutes(query.get("resolution", ""))
-        span = _span(query)
+        minutes, span = minutes_of(query.get("resolution", "")), _span(query)
         if pair is None or minutes is None or span is None:
-            return json_answer({"s": "no_data", "t": [], "h": [], "o": [], "l": [], "c": [], "v": []})
-        bars = self._bars(pair, minutes, span)
+            return self._columns(())
+        return self._columns(self._bars(pair, minutes, span), pair)
+
+    def _columns(self, bars: Sequence[Bar], pair: str = "") -> Response:
+        """A range without candles says so, or is a range of none."""
+        if not bars:
+            is_said = not self._profile.has_quiet_klines
+            return json_answer(
+                {"s": "no_data" if is_said else "ok", "t": [], "h": [], "o": [], "l": [], "c": [], "v": []}
+            )
         listing = self._floor.listings[pair]
         return json_answer(
             {
-                "s": "ok" if bars else "no_data",
+                "s": "ok",
                 "t": [bar.opened_ms // 1000 for bar in bars],
                 "h": [listing.price(bar.high) for bar in bars],
                 "o": [listing.price(bar.open) for bar in bars],
@@ -48,71 +57,38 @@ class GraphApi:
         )
 
     def ohlcs(self, query: Mapping[str, str]) -> Response:
-        pair = self._floor.pair(query.get("pair", ""))
-        span = _span(query)
+        """Days, as rows."""
+        pair, span = self._floor.pair(query.get("pair", "")), _span(query)
         if pair is None or span is None:
             return json_answer([])
+        return json_answer([self._day(pair, bar) for bar in self._bars(pair, DAY_MINUTES, span)])
+
+    def _day(self, pair: str, bar: Bar) -> Mapping[str, object]:
         listing = self._floor.listings[pair]
-        rows = []
-        for bar in self._bars(pair, DAY_MINUTES, span):
-            daily = listing.price(bar.close - bar.open)
-            volume, close = listing.quantity(bar.volume), listing.price(bar.close)
-            rows.append(
-                {
-                    "pair": pair,
-                    "time": bar.opened_ms // 1000,
-                    "open": listing.price(bar.open),
-                    "high": listing.price(bar.high),
-                    "low": listing.price(bar.low),
-                    "close": close,
-                    "volume": volume,
-                    "total": volume * close,
-                    "average": listing.price((bar.high + bar.low) // 2),
-                    "dailyChangeAmount": daily,
-                    "dailyChangePercentage": round_half_even(
-                        round_ratio(daily * 100, listing.price(bar.open)), PERCENT_STEP
-                    ),
-                }
-            )
-        return json_answer(rows)
+        daily = listing.price(bar.close - bar.open)
+        volume, close = listing.quantity(bar.volume), listing.price(bar.close)
+        return {
+            "pair": pair,
+            "time": bar.opened_ms // 1000,
+            "open": listing.price(bar.open),
+            "high": listing.price(bar.high),
+            "low": listing.price(bar.low),
+            "close": close,
+            "volume": volume,
+            "total": volume * close,
+            "average": listing.price((bar.high + bar.low) // 2),
+            "dailyChangeAmount": daily,
+            "dailyChangePercentage": round_half_even(round_ratio(daily * 100, listing.price(bar.open)), PERCENT_STEP),
+        }
 
     def _bars(self, pair: str, minutes: int, span: tuple[int, int]) -> Sequence[Bar]:
-        """Bars of so many minutes that open within the span, oldest first."""
+        """Candles that open within the span, oldest first; the running one is among them."""
         now_ms = self._floor.advance()
-        step = minutes * MINUTE_MS
-        first = -(-span[0] * 1000 // step) * step
-        last = min(span[1] * 1000, now_ms) // step * step
-        first = max(first, last - (MINUTES_PER_ANSWER_MAX // minutes) * step)
-        if last < first:
-            return ()
-        bars: dict[int, Bar] = {}
-        for bar in self._floor.bars(pair, first, last + step - 1):
-            opened_ms = bar.opened_ms // step * step
-            known = bars.get(opened_ms)
-            bars[opened_ms] = bar if known is None else _joined(known, bar, opened_ms)
-        return tuple(bars.values())
-
-
-def _joined(earlier: Bar, later: Bar, opened_ms: int) -> Bar:
-    return Bar(
-        opened_ms,
-        earlier.open,
-        max(earlier.high, later.high),
-        min(earlier.low, later.low),
-        later.close,
-        earlier.volume + later.volume,
-    )
-
-
-def _minutes(resolution: str) -> int | None:
-    if resolution in DAY_NAMES:
-        return DAY_MINUTES
-    minutes = int(resolution) if resolution.isascii() and resolution.isdigit() and len(resolution) <= 4 else 0
-    return minutes if 1 <= minutes <= DAY_MINUTES else None
+        return tuple(candles(self._floor, pair, minutes, span[0] * 1000, min(span[1] * 1000, now_ms)))
 
 
 def _span(query: Mapping[str, str]) -> tuple[int, int] | None:
     texts = (query.get("from", ""), query.get("to", ""))
-    if not all(text.isascii() and text.isdigit() and len(text) <= 11 for text in texts):
+    if not all(text.isascii() and text.isdigit() and len(text) <= SECONDS_DIGITS_MAX for text in texts):
         return None
     return int(texts[0]), int(texts[1])

@@ -1,16 +1,28 @@
-"""Rate limits (protocol 9). A window starts with the first request in it; who exceeds it is refused until it ends."""
+"""Rate limits (protocol 9). A window starts with the first request in it; who exceeds it is shut out for its length.
+
+Requests that are refused count for nothing and prolong nothing.
+"""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
-KEYS_MAX = 10_000
+COUNTED_MAX = 10_000  # addresses or accounts per limit; then those whose window is over are forgotten
+
+
+class Policy(StrEnum):
+    """Whom a limit counts."""
+
+    IP = "ip"
+    ACCOUNT = "account"
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     count: int
     seconds: int
-    policy: str = "ip"  # whom it counts: ip or account
+    policy: Policy = Policy.IP
 
     @property
     def period(self) -> str:
@@ -23,11 +35,52 @@ class Exceeded:
     retry_after: int  # seconds
 
 
+@dataclass(slots=True)
+class _Window:
+    start_ms: int
+    count: int = 0
+    shut_until_ms: int = 0
+
+
+@dataclass(slots=True)
+class _Counter:
+    """One limit, and how much of it each address or account has used."""
+
+    limit: Limit
+    windows: dict[str, _Window] = field(default_factory=dict)
+
+    def charge(self, who: str, now_ms: int) -> int:
+        """Milliseconds to wait; 0 for a request that is within the limit, and now counted."""
+        window = self.windows.get(who)
+        if window is None:
+            window = self._opened(who, now_ms)
+        if now_ms < window.shut_until_ms:
+            return window.shut_until_ms - now_ms
+        length_ms = self.limit.seconds * 1000
+        if now_ms - window.start_ms >= length_ms or window.shut_until_ms:
+            window.start_ms, window.count, window.shut_until_ms = now_ms, 0, 0
+        window.count += 1
+        if window.count <= self.limit.count:
+            return 0
+        window.shut_until_ms = now_ms + length_ms
+        return length_ms
+
+    def _opened(self, who: str, now_ms: int) -> _Window:
+        if len(self.windows) >= COUNTED_MAX:
+            length_ms = self.limit.seconds * 1000
+            self.windows = {
+                who: window
+                for who, window in self.windows.items()
+                if max(window.start_ms + length_ms, window.shut_until_ms) > now_ms
+            }
+        return self.windows.setdefault(who, _Window(now_ms))
+
+
 def _both(count: int, burst: int) -> tuple[Limit, ...]:
-    return tuple(Limit(*rule, policy) for policy in ("account", "ip") for rule in ((count, 60), (burst, 1)))
+    return tuple(Limit(*rule, policy) for policy in (Policy.ACCOUNT, Policy.IP) for rule in ((count, 60), (burst, 1)))
 
 
-LIMITS: dict[str, tuple[Limit, ...]] = {
+LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "balances": (Limit(120, 60),),
     "submit": _both(300, 10),
     "cancel": _both(300, 10),
@@ -43,29 +96,27 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "graph": (Limit(600, 600),),
     "connect": (Limit(15, 60),),
 }
+ALSO = {"ohlcs": "graph"}  # the limit of the whole host counts them too
 
 
 class RateLimits:
     """Counts requests by endpoint, and by the address and the account that made them."""
 
-    def __init__(self) -> None:
-        self._windows: dict[tuple[str, Limit, str], tuple[int, int]] = {}  # start in ms, count
+    def __init__(self, *, are_accounts_counted: bool = True) -> None:
+        self._counters = {
+            endpoint: [_Counter(limit) for limit in limits if are_accounts_counted or limit.policy is Policy.IP]
+            for endpoint, limits in LIMITS.items()
+        }
+        for endpoint, host in ALSO.items():
+            self._counters[endpoint].extend(self._counters[host])
 
     def charge(self, endpoint: str, ip: str, account: str | None, now_ms: int) -> Exceeded | None:
         """Count one request; if it is one too many, the limit it broke that lasts longest."""
         broken: Exceeded | None = None
-        for limit in LIMITS.get(endpoint, ()):
-            who = account if limit.policy == "account" else ip
-            if who is None:
-                continue
-            start, count = self._windows.get((endpoint, limit, who), (now_ms, 0))
-            if now_ms - start >= limit.seconds * 1000:
-                start, count = now_ms, 0
-            if len(self._windows) >= KEYS_MAX:
-                self._windows.clear()
-            self._windows[endpoint, limit, who] = (start, count + 1)
-            if count >= limit.count:
-                wait = max(1, math.ceil((start + limit.seconds * 1000 - now_ms) / 1000))
+        for counter in self._counters.get(endpoint, ()):
+            who = ip if counter.limit.policy is Policy.IP else account
+            if who is not None and (wait_ms := counter.charge(who, now_ms)):
+                wait = math.ceil(wait_ms / 1000)
                 if broken is None or wait > broken.retry_after:
-                    broken = Exceeded(limit, wait)
+                    broken = Exceeded(counter.limit, wait)
         return broken

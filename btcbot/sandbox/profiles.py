@@ -4,11 +4,13 @@
 `contrary` has all the other answers at once, as far as they go together.
 """
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from btcbot.domain.errors import ConfigurationError
 from btcbot.simulation.rules import (
     MarketRest,
     NotionalMin,
@@ -26,12 +28,24 @@ class OrderNumbering(StrEnum):
     OF_2024 = "2024"
     OF_2022 = "2022"  # one higher for what lies between 1122 and 1127
 
+    def number(self, code: int) -> int:
+        """The number that stood beside what now is `code`."""
+        return code + 1 if self is OrderNumbering.OF_2022 and 1122 <= code <= 1127 else code
+
 
 class FinalStatus(StrEnum):
     """A4: the status of an order that was partly filled and then canceled."""
 
     CANCELED = "Canceled"
     PARTIAL = "Partial"
+
+
+class Shapes(StrEnum):
+    """Whose captures the private answers look like (the samples name the years)."""
+
+    NOW = "now"
+    OF_2021 = "2021"  # trades without label and precise amount; a receipt without `httpStatusCode`, "OK"
+    OF_2019 = "2019"  # and fewer fields yet, numbers where there are texts now, words with capitals
 
 
 class SequenceNumbers(StrEnum):
@@ -69,6 +83,8 @@ class VenueProfile:
     orders_per_page: int = 100  # B2: when `limit` is not given
     is_start_inclusive: bool = True  # B2
     numbering: OrderNumbering = OrderNumbering.OF_2024
+    shapes: Shapes = Shapes.NOW
+    is_missing_stop_null: bool = False  # `stopPrice` of a receipt for an order without one: null, or "0"
     is_book_time_fractional: bool = False  # protocol 4.3: 1643883463379.0
     has_extensions: bool = True  # protocol 2: in exchangeinfo
     sequence_numbers: SequenceNumbers = SequenceNumbers.BY_ONE
@@ -111,8 +127,12 @@ _OTHERS: tuple[VenueProfile, ...] = (
     VenueProfile("no_private_frames", "10.5", are_private_frames_sent=False),
     VenueProfile("limits_by_address_only", "F2", account_limits=False),
     VenueProfile("numbers_of_2022", "8", numbering=OrderNumbering.OF_2022),
-    VenueProfile("old_shapes", "4.3", is_book_time_fractional=True, has_extensions=False, has_quiet_klines=True),
-)
+    VenueProfile("missing_stop_null", "5.2", is_missing_stop_null=True),
+    VenueProfile(
+        "old_shapes", "4.3", shapes=Shapes.OF_2021, is_book_time_fractional=True, has_extensions=False,
+        has_quiet_klines=True,
+    ),
+)  # fmt: skip
 
 DOCUMENTED = VenueProfile("documented", "")
 CONTRARY = VenueProfile(
@@ -146,6 +166,7 @@ CONTRARY = VenueProfile(
     orders_per_page=50,
     is_start_inclusive=False,
     numbering=OrderNumbering.OF_2022,
+    is_missing_stop_null=True,
     is_book_time_fractional=True,
     has_extensions=False,
     sequence_numbers=SequenceNumbers.JUMPING,
@@ -160,3 +181,25 @@ CONTRARY = VenueProfile(
 PROFILES: Mapping[str, VenueProfile] = MappingProxyType(
     {profile.name: profile for profile in (DOCUMENTED, *_OTHERS, CONTRARY)}
 )
+
+# Trades of 2019 do not say which order they belong to: what they look like can be tried, trading on them cannot.
+HISTORIC: Mapping[str, VenueProfile] = MappingProxyType(
+    {"shapes_of_2019": VenueProfile("shapes_of_2019", "4.3", shapes=Shapes.OF_2019)}
+)
+
+
+class UnknownVenueProfile(ConfigurationError):
+    next_step = "give BTCBOT_SANDBOX_VENUE_PROFILE a name that `btcbot sandbox profiles` lists, or leave it out"
+
+    def __init__(self, name: str) -> None:
+        near = difflib.get_close_matches(name.lower()[:100], (*PROFILES, *HISTORIC), n=1)
+        hint = f": did you mean {near[0]}?" if near else f"; there is {', '.join(PROFILES)}"
+        super().__init__(f"there is no venue profile {name[:40]!r}{hint}")
+
+
+def profile_named(name: str) -> VenueProfile:
+    """Raises `UnknownVenueProfile`."""
+    profile = PROFILES.get(name) or HISTORIC.get(name)
+    if profile is None:
+        raise UnknownVenueProfile(name)
+    return profile

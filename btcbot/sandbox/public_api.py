@@ -1,5 +1,6 @@
-"""The public endpoints of the api host (protocol 4)."""
+"""The public endpoints of the api host (protocol 4). Paths are taken in any case."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -9,9 +10,16 @@ from starlette.routing import Route
 
 from btcbot.domain.money import Asset, plain, round_half_even, round_ratio
 from btcbot.sandbox.answers import failure, json_answer, success
+from btcbot.sandbox.candles import DAY_MINUTES, DAY_MS, candles
 from btcbot.sandbox.desk import Desk
+from btcbot.sandbox.faults import Faults
+from btcbot.sandbox.feed_faults import FeedFaults
 from btcbot.sandbox.floor import EPOCH, Floor, Ticker
+from btcbot.sandbox.profiles import VenueProfile
+from btcbot.sandbox.shown_books import ShownBooks
+from btcbot.sandbox.wire import Literal
 from btcbot.simulation.books import LEVELS_MAX, PRINTS_KEPT
+from btcbot.simulation.happenings import Method
 from btcbot.simulation.listings import Listing
 
 NAMES = {
@@ -19,48 +27,57 @@ NAMES = {
     "AVAX": "Avalanche", "DOGE": "Dogecoin", "DOT": "Polkadot",
 }  # fmt: skip
 PERCENT_STEP = Decimal("0.01")
+INFO_AGE_SECONDS = 30
+DAYS_MAX = 30
+METHOD_NAMES = {
+    Method.MARKET: "MARKET", Method.LIMIT: "LIMIT", Method.STOP_MARKET: "STOP_MARKET", Method.STOP_LIMIT: "STOP_LIMIT",
+}  # fmt: skip
 
 
 class PublicApi:
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: Floor, faults: Faults, profile: VenueProfile) -> None:
         self._floor = floor
+        self._profile = profile
+        self._books = ShownBooks(floor, FeedFaults(faults, floor), "orderbook")
 
     def routes(self, desk: Desk) -> list[Route]:
-        return [
+        routes = [
             desk.public("/api/v2/server/exchangeinfo", "exchange_info", self.exchange_info),
-            desk.public("/api/v2/server/exchangeInfo", "exchange_info", self.exchange_info),
             desk.public("/api/v2/server/time", "server_time", self.server_time),
             desk.public("/api/v2/server/ping", "server_ping", self.server_ping),
             desk.public("/api/v2/ticker", "ticker", self.ticker),
             desk.public("/api/v2/ticker/currency", "ticker", self.ticker_currency),
             desk.public("/api/v2/orderbook", "orderbook", self.orderbook),
-            desk.public("/api/v2/orderBook", "orderbook", self.orderbook),
             desk.public("/api/v2/trades", "trades", self.trades),
+            desk.public("/api/v2/ohlc", "trades", self.ohlc),
         ]
+        for route in routes:
+            route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
+        return routes
 
     def exchange_info(self, query: Mapping[str, str]) -> Response:
         listings = list(self._floor.listings.values())
-        return json_answer(
-            {
-                "data": {
-                    "timeZone": "UTC",
-                    "serverTime": self._floor.now_ms(),
-                    "symbols": [self._symbol(place, listing) for place, listing in enumerate(listings)],
-                    "currencies": [_currency(place, asset) for place, asset in enumerate(_assets(listings))],
-                    "currencyOperationBlocks": [
-                        {"currencySymbol": asset.capitalize(), "withdrawalDisabled": False, "depositDisabled": False}
-                        for asset in _assets(listings)
-                    ],
-                },
-                "success": True,
-                "message": "",
-                "code": 0,
-                "extensions": None,
-            }
-        )
+        document: dict[str, object] = {
+            "data": {
+                "timeZone": "UTC",
+                "serverTime": self._floor.now_ms(),
+                "symbols": [self._symbol(place, listing) for place, listing in enumerate(listings)],
+                "currencies": [_currency(place, asset) for place, asset in enumerate(_assets(listings))],
+                "currencyOperationBlocks": [
+                    {"currencySymbol": asset.capitalize(), "withdrawalDisabled": False, "depositDisabled": False}
+                    for asset in _assets(listings)
+                ],
+            },
+            "success": True,
+            "message": "",
+            "code": 0,
+        }
+        if self._profile.has_extensions:
+            document["extensions"] = None
+        return json_answer(document, headers={"Cache-Control": f"public, max-age={INFO_AGE_SECONDS}"})
 
     def _symbol(self, place: int, listing: Listing) -> dict[str, object]:
-        band = self._floor.venue.price_band(listing.pair)
+        low, high = self._floor.venue.price_band(listing.pair) or (Decimal(0), listing.price_max)
         zeros = "0" * listing.price_decimals
         return {
             "id": listing.pair_id,
@@ -74,12 +91,12 @@ class PublicApi:
             "hasFraction": listing.has_fraction,
             "filters": [
                 {
-                    "filterType": "PRICE_FILTER", "minPrice": "0.0000000000001", "maxPrice": "10000000",
-                    "tickSize": plain(listing.price(1)) if listing.has_fraction else "10",
+                    "filterType": "PRICE_FILTER", "minPrice": "0.0000000000001", "maxPrice": plain(listing.price_max),
+                    "tickSize": plain(listing.price(listing.tick_ticks)),
                     "minExchangeValue": plain(listing.notional_min), "minAmount": None, "maxAmount": None,
                 }
             ],
-            "orderMethods": ["MARKET", "LIMIT"],
+            "orderMethods": [METHOD_NAMES[method] for method in listing.order_methods],
             "displayFormat": f"#,##0.{zeros}" if zeros else "#,###",
             "commissionFromNumerator": False,
             "order": 1000 + place,
@@ -87,8 +104,8 @@ class PublicApi:
             "isNew": False,
             "marketPriceWarningThresholdPercentage": Decimal("0.25"),
             "maximumOrderAmount": None,
-            "maximumLimitOrderPrice": band[1] if band else Decimal(0),
-            "minimumLimitOrderPrice": band[0] if band else Decimal(0),
+            "maximumLimitOrderPrice": high,
+            "minimumLimitOrderPrice": low,
         }  # fmt: skip
 
     def server_time(self, query: Mapping[str, str]) -> Response:
@@ -127,7 +144,7 @@ class PublicApi:
         if pair is None:
             return failure(f"Pair {wanted[:20]} does not exists.", 1037)
         now_ms = self._floor.advance()
-        listing, depth = self._floor.listings[pair], self._floor.depth(pair)
+        listing, depth = self._floor.listings[pair], self._books.depth(pair)
         limit = _count(query.get("limit"), LEVELS_MAX)
         sides = {
             name: [
@@ -135,6 +152,8 @@ class PublicApi:
             ]
             for name, levels in (("bids", depth.bids), ("asks", depth.asks))
         }
+        if self._profile.is_book_time_fractional:  # as it was in 2022: the code was a number, too
+            return success({"timestamp": Literal(f"{now_ms}.0"), **sides})
         return success({"timestamp": now_ms, **sides}, code="SUCCESS")
 
     def trades(self, query: Mapping[str, str]) -> Response:
@@ -163,6 +182,28 @@ class PublicApi:
                 for print_ in list(newest_first)[: _count(query.get("last"), PRINTS_KEPT)]
             ]
         )
+
+    def ohlc(self, query: Mapping[str, str]) -> Response:
+        """The old daily candles: values are text, time is in milliseconds (protocol 4.6)."""
+        wanted = query.get("pairSymbol")
+        if not wanted:
+            return failure("INVALID_REQUEST_ERROR", 1037)
+        pair = self._floor.pair(wanted)
+        if pair is None:
+            return failure(f"Pair {wanted[:20]} does not exists.", 1037)
+        now_ms, listing = self._floor.advance(), self._floor.listings[pair]
+        days = list(candles(self._floor, pair, DAY_MINUTES, now_ms - DAYS_MAX * DAY_MS, now_ms))
+        return success(
+            [
+                {
+                    "pairSymbol": pair, "pairSymbolNormalized": f"{listing.base}_{listing.quote}",
+                    "time": bar.opened_ms, "open": listing.price_text(bar.open), "high": listing.price_text(bar.high),
+                    "low": listing.price_text(bar.low), "close": listing.price_text(bar.close),
+                    "volume": listing.quantity_text(bar.volume),
+                }
+                for bar in days[-_count(query.get("last"), DAYS_MAX) :]
+            ]
+        )  # fmt: skip
 
 
 def change(ticker: Ticker) -> tuple[Decimal, Decimal]:

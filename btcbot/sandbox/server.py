@@ -1,6 +1,7 @@
 """`btcbot sandbox`: the local exchange on four loopback ports, until it is told to stop."""
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -13,24 +14,30 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 from websockets.asyncio.server import serve as serve_websocket
 
 from btcbot.domain.errors import ConfigurationError, ExitCode
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Clock, Observer, Sleeper
 from btcbot.domain.profiles import SandboxProfile
+from btcbot.sandbox.accounts import Accounts
 from btcbot.sandbox.admin import Admin
+from btcbot.sandbox.admission import Admission
 from btcbot.sandbox.desk import Desk
 from btcbot.sandbox.faults import Faults
 from btcbot.sandbox.feed import BATCH_SECONDS, FRAME_BYTES_MAX, Feed
 from btcbot.sandbox.floor import Floor
 from btcbot.sandbox.graph_api import GraphApi
-from btcbot.sandbox.keys import read_keys
+from btcbot.sandbox.keys import KeyRing
 from btcbot.sandbox.limits import RateLimits
-from btcbot.sandbox.private_api import Lags, PrivateApi
+from btcbot.sandbox.mishaps import Mishaps
+from btcbot.sandbox.private_api import PrivateApi
+from btcbot.sandbox.profiles import profile_named
 from btcbot.sandbox.public_api import PublicApi
 from btcbot.sandbox.record import Record
-from btcbot.sandbox.sources import open_source
+from btcbot.sandbox.scenario import Scenario, read_scenario
+from btcbot.sandbox.sources import opened_market
 
 LOOPBACK = "127.0.0.1"
 RECORD = "record.jsonl"
@@ -78,22 +85,26 @@ async def open_sandbox(
     profile: SandboxProfile, clock: Clock, sleeper: Sleeper, observer: Observer
 ) -> AsyncIterator[Sandbox]:
     """All four hosts, and the market moving. Port 0 takes any free one."""
-    keys = read_keys(profile.directory)
+    venue_profile = profile_named(profile.venue_profile)
+    keys = KeyRing(profile.directory)
+    steps = read_scenario(profile.scenario, profile.pairs)
     async with AsyncExitStack() as stack:
         ports = (profile.api_port, profile.graph_port, profile.ws_port, profile.admin_port)
         sockets = [stack.enter_context(_bound(port)) for port in ports]
         record = Record(profile.directory / RECORD)
         stack.callback(record.close)
-        floor = Floor(open_source(profile, clock.now()), record, clock, observer)
+        source = await stack.enter_async_context(opened_market(profile, clock, sleeper, observer))
+        floor = Floor(source, record, venue_profile, clock, observer)
         floor.sum_up_the_day()
-        limits, faults = RateLimits(), Faults()
-        desk = Desk(floor, keys, limits, faults, sleeper, observer)
-        feed = Feed(floor, desk, limits, faults, sleeper, observer)
-        public, private = PublicApi(floor), PrivateApi(floor, faults, Lags())
+        limits, faults = RateLimits(are_accounts_counted=venue_profile.account_limits), Faults()
+        admission, mishaps = Admission(keys, venue_profile), Mishaps(faults, floor, sleeper)
+        desk = Desk(floor, admission, limits, mishaps, observer)
+        feed = Feed(floor, desk, limits, faults, venue_profile, sleeper, observer)
+        public, private = PublicApi(floor, faults, venue_profile), PrivateApi(floor)
         hosts = (
             (sockets[0], [*public.routes(desk), *private.routes(desk)]),
-            (sockets[1], GraphApi(floor).routes(desk)),
-            (sockets[3], Admin(floor, faults).routes()),
+            (sockets[1], GraphApi(floor, venue_profile).routes(desk)),
+            (sockets[3], Admin(floor, faults, Accounts(floor, keys)).routes()),
         )
         for bound, routes in hosts:
             await stack.enter_async_context(_http(bound, routes))
@@ -110,7 +121,7 @@ async def open_sandbox(
                 server_header=None,
             )
         )
-        moving = asyncio.create_task(_move(feed, clock, sleeper))
+        moving = asyncio.create_task(_move(feed, Scenario(steps, floor, faults), clock, sleeper))
         stack.push_async_callback(_stopped, moving)
         opened = [bound.getsockname()[1] for bound in sockets]
         observer.observed(
@@ -120,7 +131,17 @@ async def open_sandbox(
         yield Sandbox(moving, *opened)
 
 
-async def _move(feed: Feed, clock: Clock, sleeper: Sleeper) -> None:
+async def _move(feed: Feed, scenario: Scenario, clock: Clock, sleeper: Sleeper) -> None:
+    """The market and the timetable, until one of them cannot go on."""
+    moving = [asyncio.create_task(_batches(feed, clock, sleeper)), asyncio.create_task(scenario.play(clock, sleeper))]
+    try:
+        await asyncio.gather(*moving)
+    finally:
+        for task in moving:
+            task.cancel()
+
+
+async def _batches(feed: Feed, clock: Clock, sleeper: Sleeper) -> None:
     """One batch after another, without catching up on batches that were missed."""
     next_at = clock.monotonic()
     while True:
@@ -138,7 +159,7 @@ async def _stopped(task: asyncio.Task[None]) -> None:
 async def _http(bound: socket.socket, routes: Sequence[Route]) -> AsyncIterator[None]:
     """An HTTP host on the loop that runs already: no signal handlers, no log lines, no timer of its own."""
     config = uvicorn.Config(
-        Starlette(routes=routes, exception_handlers={HTTPException: _bare}),
+        Host(routes),
         lifespan="off",
         ws="none",
         log_config=None,
@@ -150,6 +171,7 @@ async def _http(bound: socket.socket, routes: Sequence[Route]) -> AsyncIterator[
         timeout_graceful_shutdown=CLOSING_SECONDS_MAX,
     )
     config.load()
+    logging.getLogger("uvicorn.error").addFilter(_is_meant)
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     await server.startup(sockets=[bound])
@@ -157,6 +179,26 @@ async def _http(bound: socket.socket, routes: Sequence[Route]) -> AsyncIterator[
         yield
     finally:
         await server.shutdown(sockets=[bound])
+
+
+def _is_meant(line: logging.LogRecord) -> bool:
+    """All that the library reports, but not that a fault cut an answer off."""
+    return "without completing response" not in line.getMessage()
+
+
+class Host:
+    """Starlette's routing, with a short way for what most requests name: a path as it is written."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._routes = {route.path: route for route in routes if not route.param_convertors}
+        self._any = Starlette(routes=routes, exception_handlers={HTTPException: _bare})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._routes.get(scope.get("path", ""))
+        if route is not None and scope["method"] in (route.methods or ()):
+            await route.app({**scope, "path_params": {}}, receive, send)
+        else:
+            await self._any(scope, receive, send)
 
 
 def _bare(_request: Request, error: Exception) -> Response:

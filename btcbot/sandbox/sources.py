@@ -1,4 +1,4 @@
-"""Opens the market that a profile names: the generator, recorded candles, or recorded book messages.
+"""Opens the market that a profile names: the generator, recorded candles, recorded books, or another exchange's.
 
 The moment at which a record began to run is kept in the sandbox's directory, so that a restart goes on where it was.
 """
@@ -7,30 +7,40 @@ import csv
 import gzip
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from btcbot.domain.ports import Clock, Observer, Sleeper
 from btcbot.domain.profiles import SandboxProfile
 from btcbot.sandbox.floor import milliseconds
+from btcbot.sandbox.mirror import mirrored
+from btcbot.sandbox.recordings import is_recording, open_recording
 from btcbot.simulation.books import Source
 from btcbot.simulation.generator import generated_market
-from btcbot.simulation.replay import (
-    BookSnapshot,
-    BookUpdate,
-    CandleRow,
-    Message,
-    RecordedBooks,
-    Rerun,
-    TapeTrade,
-    UnusableRecord,
-    recorded_candles,
-)
+from btcbot.simulation.replay import Rerun, UnusableRecord
+from btcbot.simulation.replay_books import RecordedBooks, books_of_one_pair
+from btcbot.simulation.replay_candles import CandleRow, recorded_candles
+from btcbot.simulation.replay_pair import BookSnapshot, BookUpdate, Message, TapeTrade
 
 STARTED = "source.json"
+NS_PER_MS = 1_000_000
 _CANDLES = ("time", "open", "high", "low", "close", "volume")
 _DATE_AT_END = re.compile(r"_[0-9]{8}$", re.ASCII)
+
+
+@asynccontextmanager
+async def opened_market(
+    profile: SandboxProfile, clock: Clock, sleeper: Sleeper, observer: Observer
+) -> AsyncIterator[Source]:
+    """The market of a profile. A mirrored one is followed as long as this is open."""
+    if profile.mirror is None:
+        yield open_source(profile, clock.now())
+    else:
+        async with mirrored(profile.mirror, profile.pairs, clock, sleeper, observer) as mirror:
+            yield mirror
 
 
 def open_source(profile: SandboxProfile, now: datetime) -> Source:
@@ -40,6 +50,8 @@ def open_source(profile: SandboxProfile, now: datetime) -> Source:
         return generated_market(profile.pairs, profile.seed)
     try:
         rerun = Rerun(_started_ms(profile.directory, path, now), profile.speed)
+        if is_recording(path):
+            return RecordedBooks(*open_recording(path, profile.pairs), rerun)
         if path.name.endswith((".txt", ".txt.gz")):
             return _books(path, profile.pairs, rerun)
         return recorded_candles(_candles(path, profile.pairs), profile.pairs, rerun)
@@ -58,7 +70,7 @@ def _started_ms(directory: Path, source: Path, now: datetime) -> int:
                 return milliseconds(datetime.fromisoformat(document["started_at"]))
         except (ValueError, KeyError, TypeError) as error:
             raise UnusableRecord(f"{kept} does not say when the source began ({type(error).__name__})") from error
-    if not source.is_file():
+    if not source.exists():
         raise FileNotFoundError(2, "no such file", str(source))
     temporary = kept.with_suffix(".new")
     temporary.write_text(json.dumps({"source": str(source), "started_at": now.isoformat()}), encoding="utf-8")
@@ -97,7 +109,7 @@ def _only_pair(path: Path, pairs: tuple[str, ...]) -> str:
 def _books(path: Path, pairs: tuple[str, ...], rerun: Rerun) -> Source:
     if len(pairs) != 1:
         raise UnusableRecord(f"{path.name} holds the messages of one pair, BTCBOT_PAIRS has {len(pairs)}")
-    return RecordedBooks(pairs[0], _messages(path, pairs[0]), rerun)
+    return books_of_one_pair(pairs[0], _messages(path, pairs[0]), rerun)
 
 
 def _messages(path: Path, pair: str) -> Iterator[Message]:
@@ -107,7 +119,7 @@ def _messages(path: Path, pair: str) -> Iterator[Message]:
             for number, line in enumerate(lines, start=1):
                 try:
                     at_ns, _, text = line.partition(" ")
-                    message = _message(int(at_ns), json.loads(text), pair)
+                    message = _message(int(at_ns) // NS_PER_MS, json.loads(text), pair)
                 except (ValueError, KeyError, TypeError) as error:
                     raise UnusableRecord(f"line {number} of {part} is not a book message") from error
                 if message is not None:
@@ -123,19 +135,19 @@ def _days(path: Path) -> list[Path]:
     return sorted(day for day in beside if day.name >= path.name)
 
 
-def _message(at_ns: int, document: Mapping[str, object], pair: str) -> Message | None:
+def _message(at_ms: int, document: Mapping[str, object], pair: str) -> Message | None:
     """One recorded message; nothing for kinds that say nothing new."""
     if "lastUpdateId" in document:
         bids, asks = _levels(document["bids"]), _levels(document["asks"])
-        return BookSnapshot(at_ns, _whole(document["lastUpdateId"]), bids, asks)
+        return BookSnapshot(pair, at_ms, _whole(document["lastUpdateId"]), bids, asks)
     data = document["data"]
     if not isinstance(data, dict) or data.get("s") != pair:
         raise ValueError("a message of another pair")
     match data.get("e"):
         case "depthUpdate":
-            return BookUpdate(at_ns, _whole(data["u"]), _levels(data["b"]), _levels(data["a"]))
+            return BookUpdate(pair, at_ms, _whole(data["u"]), _levels(data["b"]), _levels(data["a"]))
         case "trade":
-            return TapeTrade(at_ns, _whole(data["t"]), str(data["p"]), str(data["q"]), is_buy=data["m"] is False)
+            return TapeTrade(pair, at_ms, _whole(data["t"]), str(data["p"]), str(data["q"]), is_buy=data["m"] is False)
         case _:
             return None
 

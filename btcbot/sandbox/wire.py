@@ -5,12 +5,21 @@ from decimal import Decimal
 
 from btcbot.domain.money import plain
 
-_text = json.JSONEncoder(ensure_ascii=False).encode
+
+class Literal(str):
+    """A number that is written just so, as `1643883463379.0`."""
+
+    __slots__ = ()
+
+
+_text = json.encoder.encode_basestring
 
 
 def encode(value: object) -> str:
     """`Decimal` becomes a plain number, never an exponent; everything else as `json` does it."""
     match value:
+        case Literal():
+            return value
         case str():
             return _text(value)
         case None:

@@ -1,4 +1,6 @@
-"""What each account holds. `total` is settled money, `held` is bound by open orders; available is the difference."""
+"""What each account holds. `total` is settled money, `held` is bound by open orders and withdrawals under way;
+available is the difference.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,8 +30,10 @@ class BalanceChange:
 @dataclass(slots=True)
 class Account:
     account_id: int
+    fee_tier: int = 0
     totals: dict[Asset, Decimal] = field(default_factory=dict)
     holds: dict[Asset, Decimal] = field(default_factory=dict)
+    withdrawals: dict[Asset, Decimal] = field(default_factory=dict)  # the part of the holds that is about to leave
 
     def total(self, asset: Asset) -> Decimal:
         return self.totals.get(asset, ZERO)
@@ -37,15 +41,27 @@ class Account:
     def held(self, asset: Asset) -> Decimal:
         return self.holds.get(asset, ZERO)
 
+    def withdrawn(self, asset: Asset) -> Decimal:
+        """Held for withdrawals (`requestFund`); the rest of what is held is open orders' (`orderFund`)."""
+        return self.withdrawals.get(asset, ZERO)
+
     def available(self, asset: Asset) -> Decimal:
         return self.total(asset) - self.held(asset)
 
-    def change(self, asset: Asset, *, total: Decimal = ZERO, held: Decimal = ZERO) -> BalanceChange:
-        """Move money and hold together; neither total, hold nor what is left between them may go below zero."""
+    def change(
+        self, asset: Asset, *, total: Decimal = ZERO, held: Decimal = ZERO, withdrawn: Decimal = ZERO
+    ) -> BalanceChange:
+        """Move money and hold together; neither total, hold nor what is left between them may go below zero.
+
+        `withdrawn` is a hold for a withdrawal: it is counted among the holds, and apart.
+        """
+        held += withdrawn
         new_total, new_held = self.total(asset) + total, self.held(asset) + held
         if new_total < ZERO or new_held < ZERO or new_total < new_held:
             raise Overdrawn(f"account {self.account_id} would have {new_total} {asset} of which {new_held} held")
         self.totals[asset], self.holds[asset] = new_total, new_held
+        if withdrawn:
+            self.withdrawals[asset] = self.withdrawn(asset) + withdrawn
         return BalanceChange(self.account_id, asset, total, held, new_total, new_held)
 
     def balances(self) -> Mapping[Asset, Balance]:

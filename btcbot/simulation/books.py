@@ -66,7 +66,9 @@ class Source(Protocol):
         """Move to a moment that is not earlier than the last one; the trades printed since then, oldest first."""
         ...
 
-    def depth(self, pair: str) -> Depth: ...
+    def depth(self, pair: str) -> Depth:
+        """The same object as long as nothing has changed, and never changed itself: that is how changes are found."""
+        ...
 
     def bars(self, pair: str, from_ms: int, until_ms: int) -> Sequence[Bar]:
         """Minutes opened in [from, until], oldest first, the running one last; none of the future."""

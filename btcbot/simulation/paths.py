@@ -54,7 +54,8 @@ class PathStream:
         self._key = key
         self._cell = max(1, round(home_ticks * CELL))
         self._lots_typical = lots_typical
-        self._quantities: dict[tuple[int, int], tuple[int, int]] = {}
+        self._quantities: dict[tuple[int, int], tuple[int, int]] = {}  # by side and cell: until when, and how much
+        self._stands: tuple[tuple[int, int], int] | None = None  # the touch of the depth, and until when it is right
         self._bars: dict[int, Bar] = {}
 
     def printed(self, slot: int) -> Print:
@@ -98,8 +99,10 @@ class PathStream:
         self.tape.extend(print_ for print_ in prints if print_.lots)
 
     def move(self, now_ms: int) -> None:
-        """Rebuild the book around where the path is now."""
-        bid_cell, ask_cell = self._touch(self._path.at(now_ms))
+        """Rebuild the book around where the path is now, unless it still stands there as it was."""
+        bid_cell, ask_cell = touch = self._touch(self._path.at(now_ms))
+        if self._stands is not None and self._stands[0] == touch and now_ms < self._stands[1]:
+            return
         if len(self._quantities) > 20 * LEVELS:
             self._quantities.clear()
         bids = range(bid_cell, max(bid_cell - LEVELS, 0), -1)
@@ -108,9 +111,11 @@ class PathStream:
             {self._price(cell): self._quantity(_BID, cell, now_ms) for cell in bids},
             {self._price(cell): self._quantity(_ASK, cell, now_ms) for cell in asks},
         )
+        cells = (*((_BID, cell) for cell in bids), *((_ASK, cell) for cell in asks))
+        self._stands = touch, min(self._quantities[cell][0] for cell in cells)
 
     def close(self) -> None:
-        self.depth = EMPTY
+        self.depth, self._stands = EMPTY, None
 
     def _touch(self, mid: float) -> tuple[int, int]:
         """The best cell of each side: its whole width lies beyond half a spread from the path."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class SameLabel(StrEnum):
-    """A1: a second order under a label that is in use."""
+    """A1: a second order under a label that its account has used before."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -57,7 +57,7 @@ class VenueRules:
     """One set of answers. Times in milliseconds."""
 
     cancel_ms: int = 300  # from the receipt to the end of the order
-    release_ms: int = 300  # from the end of an order to the release of its hold
+    release_ms: int = 300  # from there to the release of its hold
     same_label: SameLabel = SameLabel.ACCEPTED
     market_rest: MarketRest = MarketRest.CANCELED
     self_trade: SelfTrade = SelfTrade.PASSED_OVER
@@ -66,5 +66,5 @@ class VenueRules:
     is_stop_buy_in_quote: bool = True  # A8: what the quantity of a stop-market buy counts
     notional_min: NotionalMin = NotionalMin.LISTED
     is_tick_enforced: bool = False  # A11
-    open_orders_max: int | None = None  # A13: per account and pair
+    open_orders_max: int | None = None  # A13: per account and pair, waiting stops among them
     is_rest_charged_as_taker: bool = False  # A14: the resting remainder of an order that took first

@@ -1,54 +1,58 @@
 """The matching venue: our accounts' orders against the market's depth and against each other.
 
-Rules
-- Price first, then time. The market's displayed quantity at a price is ahead of an order that joins it; prints and a
-  shrinking level move the order forward.
-- What our orders take out of a level stays taken until the source shows another quantity there.
-- A resting order fills at its own price when the market trades through it or its book reaches it.
-- An account does not trade with itself: its own orders are passed over.
-- Fee and tax are taken in quote. A buy holds price x left x (1 + taker rate), a sell holds what is left.
+Several accounts, several pairs. What each part promises is written there: `judging` (who is refused and why),
+`matching` (price, then time), `triggers` (stops), `state` (what happened adds up), `rules` (what no source settles).
+
 - A cancel is a receipt; it takes effect later, if anything is left then. The hold is released later still (protocol
   5.3, 7).
-- State changes only by happenings, which are kept in the order in which they were applied: see `happenings`.
+- State changes only by happenings, which are kept in the order in which they were applied: see `happenings`. Built
+  from all of them, a venue goes on where the last one ended. It does not remember what belongs to the market: the place
+  of resting orders in its queues, at the end of which they now are, and what was taken of levels that it still shows;
+  nor requests that were on their way (`submit_later`).
+- What our accounts trade is not on the market's tape, and makes no last price.
 
-No clock: each call says what time it is, and time never runs backwards.
+No clock: each call says what time it is, and time never runs backwards. Whoever asks or orders has advanced before.
 """
 
 import heapq
-from bisect import insort
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import islice
+from itertools import count
 
 from btcbot.domain.errors import ConfigurationError
-from btcbot.domain.money import ZERO, Asset, Ratio, divide_down, parse, round_up
-from btcbot.domain.orders.intents import Side
-from btcbot.simulation.accounts import Account, BalanceChange
-from btcbot.simulation.books import EMPTY, LEVELS_MAX, Depth, Print, Source
-from btcbot.simulation.fees import FEE_STEP, RATES, Charge, charge
+from btcbot.domain.money import ZERO, Asset
+from btcbot.simulation.accounts import Account
+from btcbot.simulation.books import Depth, Print, Source
 from btcbot.simulation.happenings import (
     AccountFunded,
+    AccountOpened,
     CancelAccepted,
+    Direction,
+    FeeTierSet,
     Happening,
     HoldReleased,
-    Liquidity,
-    Method,
+    Means,
     OrderAccepted,
     OrderCanceled,
-    OrderClosed,
     OrderMatched,
+    PairFrozen,
     PairListed,
+    PairThawed,
+    Transferred,
+    WithdrawalRequested,
 )
+from btcbot.simulation.judging import Judge
 from btcbot.simulation.listings import Listing
+from btcbot.simulation.matching import Matching
 from btcbot.simulation.orders import Order, OrderRequest, Refusal
+from btcbot.simulation.rules import VenueRules
+from btcbot.simulation.state import DueKind, News, State
+from btcbot.simulation.triggers import Triggers
 
-ORDER_ID_FIRST = 27_000_000_001  # past 2^31, as at the exchange
-TRADE_ID_FIRST = 1_181_163_798_924_649_598  # past 2^53
-MARKET_GUARD = parse("0.05")  # a market order stops this far from its first price (protocol 6.2)
-PRICE_BAND = 10  # limit prices between a tenth and ten times the last one (protocol 4.1)
-PRICE_MAX = parse("10000000")  # the static bound
-CLIENT_ORDER_ID_LENGTH_MAX = 50
+__all__ = ["GridsChanged", "News", "Venue"]
+
+PRINTS_WAITING_MAX = 10_000  # what nobody asks for is lost, the oldest first
 
 
 class GridsChanged(ConfigurationError):
@@ -57,494 +61,265 @@ class GridsChanged(ConfigurationError):
     next_step = "use the source that the record was made with, or another BTCBOT_SANDBOX_DIR for this one"
 
 
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """How long what was accepted takes to happen."""
-
-    cancel_ms: int = 300
-    release_ms: int = 300
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """A happening with what it did to balances."""
-
-    happening: Happening
-    changes: tuple[BalanceChange, ...]
-
-
-@dataclass(slots=True)
-class _Book:
-    """One pair: what the source shows, what we took of it, and who rests in it."""
-
-    listing: Listing
-    depth: Depth = EMPTY
-    taken: Mapping[Side, dict[int, tuple[int, int]]] = field(default_factory=lambda: {Side.BUY: {}, Side.SELL: {}})
-    resting: Mapping[Side, list[Order]] = field(default_factory=lambda: {Side.BUY: [], Side.SELL: []})
-
-    def levels(self, side: Side) -> Mapping[int, int]:
-        return self.depth.bids if side is Side.BUY else self.depth.asks
-
-    def source_lots(self, side: Side, ticks: int) -> int:
-        """What the source shows at a price and nobody of ours has taken."""
-        lots = self.levels(side).get(ticks, 0)
-        taken = self.taken[side].get(ticks)
-        return lots if taken is None else max(lots - taken[0], 0)
-
-    def take(self, side: Side, ticks: int, lots: int) -> None:
-        before = self.taken[side].get(ticks, (0, 0))[0]
-        self.taken[side][ticks] = (before + lots, self.levels(side)[ticks])
-
-    def show(self, depth: Depth) -> None:
-        """A new depth: where it differs from what was seen when we took, the level is fresh."""
-        self.depth = depth
-        for side, taken in self.taken.items():
-            levels = self.levels(side)
-            for ticks in [ticks for ticks, (_, seen) in taken.items() if levels.get(ticks) != seen]:
-                del taken[ticks]
-
-
 class Venue:
-    """Several accounts, several pairs. Built from all that happened before, it goes on where that ended.
+    """Pairs that the source no longer has stay known, so that old orders keep their meaning; nothing trades on them."""
 
-    Pairs that the source no longer has stay known, so that old orders keep their meaning; nothing trades on them.
-    """
-
-    def __init__(self, source: Source, latency: Latency, now_ms: int, past: Iterable[Happening] = ()) -> None:
+    def __init__(self, source: Source, rules: VenueRules, now_ms: int, past: Iterable[Happening] = ()) -> None:
         self.source = source
-        self.latency = latency
-        self.accounts: dict[int, Account] = {}
-        self.orders: dict[int, Order] = {}
-        self.matches: list[OrderMatched] = []
-        self._books: dict[str, _Book] = {}
-        self._due: list[tuple[int, int]] = []  # when, order id: a cancel or a release to look at
-        self._news: list[News] = []
-        self._prints: list[Print] = []
-        self._next_order_id = ORDER_ID_FIRST
-        self._next_trade_id = TRADE_ID_FIRST
-        for happening in past:
-            self._apply(happening)
-        for pair, listing in source.listings.items():
-            known = self._books.get(pair)
-            if known is None:
-                self._happen(
-                    PairListed(
-                        pair, listing.pair_id, listing.base, listing.quote, listing.price_decimals,
-                        listing.lot_decimals, listing.notional_min, now_ms,
-                    )
-                )  # fmt: skip
-            elif known.listing != listing:
-                raise GridsChanged(f"{pair} was recorded with other grids or limits than its source has now")
+        self.rules = rules
+        self._state = State(past)
+        self._judge = Judge(self._state, source, rules)
+        self._matching = Matching(self._state, rules)
+        self._triggers = Triggers(self._state, self._judge, self._matching, rules)
+        self._late: list[tuple[int, int, int, OrderRequest]] = []  # when, which, whose, what
+        self._late_count = count()
+        self._prints: deque[Print] = deque(maxlen=PRINTS_WAITING_MAX)
+        for listing in source.listings.values():
+            self._list(listing, now_ms)
 
-    # ------------------------------------------------------------------------------------------- what is asked of it
+    # ------------------------------------------------------------------------------------------- accounts and money
+
+    def open_account(self, account_id: int, now_ms: int) -> None:
+        """An account without money; nothing happens to one that is open."""
+        if account_id not in self.accounts:
+            self._state.happen(AccountOpened(account_id, now_ms))
 
     def fund(self, account_id: int, asset: Asset, number: Decimal, now_ms: int) -> None:
-        self._happen(AccountFunded(account_id, asset, number, now_ms))
+        self._state.happen(AccountFunded(account_id, asset, number, now_ms))
+
+    def set_fee_tier(self, account_id: int, tier: int, now_ms: int) -> None:
+        """The place in `fees.TIERS` of what the account's next orders pay."""
+        self._state.happen(FeeTierSet(account_id, tier, now_ms))
+
+    def deposit(
+        self, account_id: int, means: Means, asset: Asset, number: Decimal, now_ms: int,
+        *, fee: Decimal = ZERO, tax: Decimal = ZERO,
+    ) -> Transferred:  # fmt: skip
+        transfer = Transferred(
+            self._state.next_transfer_id, account_id, Direction.DEPOSIT, means, asset, number, fee, tax, now_ms
+        )
+        self._state.happen(transfer)
+        return transfer
+
+    def withdraw(
+        self, account_id: int, means: Means, asset: Asset, number: Decimal, now_ms: int,
+        *, fee: Decimal = ZERO, tax: Decimal = ZERO, lasts_ms: int = 0,
+    ) -> WithdrawalRequested | Refusal:  # fmt: skip
+        """Held at once (`requestFund`), and gone `lasts_ms` later."""
+        account, leaves = self.accounts[account_id], number + fee + tax
+        if leaves > account.available(asset):
+            return Refusal.BALANCE if leaves > account.total(asset) else Refusal.BALANCE_HELD
+        request = WithdrawalRequested(
+            self._state.next_transfer_id, account_id, means, asset, number, fee, tax, now_ms + lasts_ms, now_ms
+        )
+        self._state.happen(request)
+        self._settle_due(now_ms)
+        return request
+
+    # ------------------------------------------------------------------------------------------- the market
 
     def advance(self, now_ms: int) -> None:
         """Let the market move on and what is due happen."""
         prints = self.source.advance(now_ms)
         for print_ in prints:
             self._settle_due(print_.at_ms)
-            self._trade_through(print_)
+            if not self._state.books[print_.pair].is_frozen:
+                self._matching.trade_through(print_)
         self._settle_due(now_ms)
         self._prints.extend(prints)
         for pair in self.source.listings:
-            book = self._books[pair]
-            book.show(self.source.depth(pair))
-            if book.resting[Side.BUY] or book.resting[Side.SELL]:
-                self._meet(book, now_ms)
+            self._show(pair, prints, now_ms)
+        while self._late and self._late[0][0] <= now_ms:
+            _, _, account_id, request = heapq.heappop(self._late)
+            self.submit(account_id, request, now_ms)
+
+    def freeze(self, pair: str, now_ms: int) -> None:
+        """Halt trading in a pair. Nothing happens to one that is halted."""
+        if not self._state.books[pair].is_frozen:
+            self._state.happen(PairFrozen(pair, now_ms))
+
+    def thaw(self, pair: str, now_ms: int) -> None:
+        book = self._state.books[pair]
+        if book.is_frozen:
+            self._state.happen(PairThawed(pair, now_ms))
+            self._matching.meet(book, now_ms)
+
+    # ------------------------------------------------------------------------------------------- orders
 
     def submit(self, account_id: int, request: OrderRequest, now_ms: int) -> OrderAccepted | Refusal:
-        """Accept and match at once, or refuse with the first reason. The caller has advanced to `now_ms`."""
-        refusal, held = self._judge(account_id, request)
-        if refusal is not None:
-            return refusal
+        """Accept and match at once, or refuse with the first reason."""
+        verdict = self._judge.judge(account_id, request)
+        if isinstance(verdict, Refusal):
+            return verdict
+        method = request.method
         accepted = OrderAccepted(
-            self._next_order_id, account_id, request.pair, request.side, request.method, request.price,
-            request.quantity, held, request.client_order_id, now_ms,
+            self._state.next_order_id, account_id, request.pair, request.side, method,
+            request.price if method.has_limit else ZERO, request.quantity, verdict, request.client_order_id, now_ms,
+            request.stop_price if method.is_stop else ZERO, self._judge.is_in_base(request),
         )  # fmt: skip
-        self._happen(accepted)
-        order = self.orders[accepted.order_id]
-        book = self._books[request.pair]
-        if request.method is Method.MARKET:
-            self._take_at_market(book, order, now_ms)
-        else:
-            self._take(book, order, order.ticks, now_ms)
-            if order.is_open:
-                self._rest(book, order)
+        self._state.happen(accepted)
+        if not method.is_stop:
+            self._matching.enter(self.orders[accepted.order_id], now_ms)
+        self._triggers.look(self._state.books[request.pair], now_ms)
         return accepted
 
-    def cancel(self, account_id: int, order_id: int, now_ms: int) -> CancelAccepted | Refusal:
-        """A receipt, also for an order that is canceled already (protocol 5.3)."""
+    def submit_later(self, account_id: int, request: OrderRequest, due_ms: int) -> None:
+        """A request that is stuck on its way: judged, and accepted or refused, at the first advance that is not before
+        `due_ms`. Nobody hears of a refusal.
+        """
+        heapq.heappush(self._late, (due_ms, next(self._late_count), account_id, request))
+
+    def cancel(
+        self, account_id: int, order_id: int, now_ms: int, *,
+        cancel_ms: int | None = None, release_ms: int | None = None,
+    ) -> CancelAccepted | Refusal:  # fmt: skip
+        """A receipt, also for an order that is canceled already (protocol 5.3).
+
+        This one cancel, or the release of what it frees, may take longer than the rules say.
+        """
         order = self.orders.get(order_id)
         if order is None or order.accepted.account_id != account_id:
             return Refusal.CANCEL_UNKNOWN
         if order.is_closed:
             return Refusal.CANCEL_TOO_LATE
-        receipt = CancelAccepted(order_id, now_ms + self.latency.cancel_ms, now_ms)
+        receipt = CancelAccepted(
+            order_id,
+            now_ms + (self.rules.cancel_ms if cancel_ms is None else cancel_ms),
+            now_ms,
+            self.rules.release_ms if release_ms is None else release_ms,
+        )
         if not order.is_canceled and order.cancel_due_ms is None:
-            self._happen(receipt)
+            self._state.happen(receipt)
         return receipt
+
+    def force_fill(self, order_id: int, now_ms: int, quantity: Decimal | None = None) -> bool:
+        """Let the market come to a resting order, whatever it shows: it fills at its price, wholly or as far as asked,
+        and so does every order that is before it. False when there is no such order in a book.
+
+        Between the receipt of a cancel and its effect this is the fill that wins over it.
+        """
+        order = self.orders.get(order_id)
+        if order is None or not order.is_open or order.accepted.method.is_stop:
+            return False
+        grains = order.left_grains
+        if quantity is not None:
+            grains = min(grains, self.listing(order.accepted.pair).grains(quantity))
+        if grains > 0:
+            self._matching.force(order, grains, now_ms)
+        return grains > 0
 
     # ------------------------------------------------------------------------------------------- what it tells
 
+    @property
+    def accounts(self) -> Mapping[int, Account]:
+        return self._state.accounts
+
+    @property
+    def orders(self) -> Mapping[int, Order]:
+        """All that ever were, by id."""
+        return self._state.orders
+
+    @property
+    def matches(self) -> Sequence[OrderMatched]:
+        """Of all accounts, oldest first."""
+        return self._state.matches
+
     def news(self) -> list[News]:
         """What happened since the last call, oldest first."""
-        news, self._news = self._news, []
-        return news
+        return self._state.news()
 
     def prints(self) -> list[Print]:
         """What the tape printed since the last call, oldest first."""
-        prints, self._prints = self._prints, []
+        prints = list(self._prints)
+        self._prints.clear()
         return prints
 
     @property
     def due_ms(self) -> int | None:
         """When something is to happen that no market movement brings about."""
-        return self._due[0][0] if self._due else None
+        return min((queue[0][0] for queue in (self._state.due, self._late) if queue), default=None)
 
     def shown(self, pair: str) -> Depth:
         """What everybody sees: the market without what was taken, and all resting orders."""
-        book = self._books[pair]
-        return Depth(self._shown_side(book, Side.BUY), self._shown_side(book, Side.SELL))
+        return self._state.books[pair].shown()
 
     def listing(self, pair: str) -> Listing:
-        return self._books[pair].listing
+        return self._state.books[pair].listing
 
     def is_trading(self, pair: str) -> bool:
-        return pair in self.source.listings and not self.source.is_ended
+        return self._judge.is_trading(pair)
 
     def last_ticks(self, pair: str) -> int | None:
-        recent = self.source.recent(pair)
-        return recent[-1].ticks if recent else None
+        return self._judge.last_ticks(pair)
 
     def price_band(self, pair: str) -> tuple[Decimal, Decimal] | None:
         """Lowest and highest limit price, from the last price; nothing as long as nothing was printed."""
-        last = self.last_ticks(pair)
-        if last is None:
-            return None
-        price = self._books[pair].listing.price(last)
-        return price / PRICE_BAND, min(price * PRICE_BAND, PRICE_MAX)
+        return self._judge.price_band(pair)
 
-    def orders_of(self, account_id: int) -> Iterator[Order]:
+    def orders_of(self, account_id: int, pair: str | None = None) -> Iterator[Order]:
         """Newest first."""
-        return (order for order in reversed(self.orders.values()) if order.accepted.account_id == account_id)
+        if pair is None:
+            return reversed(self._state.orders_by_account.get(account_id, []))
+        return reversed(self._state.orders_by_pair.get((account_id, pair), []))
 
-    def open_orders_of(self, account_id: int) -> Sequence[Order]:
+    def open_orders_of(self, account_id: int, pair: str | None = None) -> Sequence[Order]:
+        """Oldest first, waiting stops among them."""
+        orders = self._state.open_orders.get(account_id, {}).values()
+        return [order for order in orders if pair is None or order.accepted.pair == pair]
+
+    def matches_of(self, account_id: int) -> Sequence[OrderMatched]:
+        """Oldest first. Those of one order are in `Order.matches`."""
+        return self._state.matches_by_account.get(account_id, [])
+
+    def transfers_of(self, account_id: int) -> Sequence[Transferred]:
         """Oldest first."""
-        resting = (order for book in self._books.values() for side in book.resting.values() for order in side)
-        return sorted(
-            (order for order in resting if order.accepted.account_id == account_id),
-            key=lambda order: order.accepted.order_id,
-        )
+        return self._state.transfers.get(account_id, [])
 
-    # ------------------------------------------------------------------------------------------- judging a request
+    # ------------------------------------------------------------------------------------------- by the way
 
-    def _judge(self, account_id: int, request: OrderRequest) -> tuple[Refusal | None, Decimal]:
-        """The first reason to refuse, or what the order must hold."""
-        book = self._books.get(request.pair)
-        if book is None:
-            return Refusal.PAIR_UNKNOWN, ZERO
-        is_market = request.method is Method.MARKET
-        if not self.is_trading(request.pair):
-            return (Refusal.MARKET_CLOSED if is_market else Refusal.LIMIT_CLOSED), ZERO
-        if request.quantity <= 0 or len(request.client_order_id) > CLIENT_ORDER_ID_LENGTH_MAX:
-            return Refusal.PARAMETER, ZERO
-        refusal = self._judge_market(book, request) if is_market else self._judge_limit(book, request)
-        if refusal is not None:
-            return refusal, ZERO
-        listing, account = book.listing, self.accounts[account_id]
-        if request.side is Side.SELL:
-            asset, held = listing.base, request.quantity
-        elif is_market:
-            asset, held = listing.quote, request.quantity
-        else:
-            asset, held = listing.quote, request.price * request.quantity * (1 + self._taker_rate(listing))
-        if held > account.total(asset):
-            return Refusal.BALANCE, ZERO
-        return (Refusal.BALANCE_HELD, ZERO) if held > account.available(asset) else (None, held)
+    def _list(self, listing: Listing, now_ms: int) -> None:
+        known = self._state.books.get(listing.pair)
+        if known is None:
+            self._state.happen(
+                PairListed(
+                    listing.pair, listing.pair_id, listing.base, listing.quote, listing.price_decimals,
+                    listing.lot_decimals, listing.notional_min, now_ms,
+                )
+            )  # fmt: skip
+        elif known.listing.grids != listing.grids:
+            raise GridsChanged(f"{listing.pair} was recorded with other grids than its source has now")
+        self._state.books[listing.pair].listing = listing
 
-    def _judge_limit(self, book: _Book, request: OrderRequest) -> Refusal | None:
-        listing = book.listing
-        if request.price <= 0:
-            return Refusal.PARAMETER
-        if listing.lots(request.quantity) is None:
-            return Refusal.QUANTITY_SCALE
-        if listing.ticks(request.price) is None:
-            return Refusal.PRICE_SCALE
-        band = self.price_band(listing.pair)
-        if band is not None and request.price > band[1]:
-            return Refusal.PRICE_ABOVE
-        if band is not None and request.price < band[0]:
-            return Refusal.PRICE_BELOW
-        return Refusal.TOO_SMALL if request.price * request.quantity < listing.notional_min else None
-
-    def _judge_market(self, book: _Book, request: OrderRequest) -> Refusal | None:
-        listing = book.listing
-        opposite = Side.SELL if request.side is Side.BUY else Side.BUY
-        first = next(self._walk(book, opposite, self._others(book, opposite, None)), None)
-        if first is None:
-            return Refusal.MARKET_CLOSED
-        if request.side is Side.BUY:
-            if listing.ticks(request.quantity) is None:  # quote to spend goes by the price scale (protocol 6.1)
-                return Refusal.QUANTITY_SCALE
-            notional = request.quantity
-        else:
-            if listing.lots(request.quantity) is None:
-                return Refusal.QUANTITY_SCALE
-            notional = request.quantity * listing.price(first[0])
-        return Refusal.TOO_SMALL if notional < listing.notional_min else None
-
-    # ------------------------------------------------------------------------------------------- matching
-
-    def _take(self, book: _Book, order: Order, limit_ticks: int, now_ms: int) -> None:
-        """Take what others offer at the limit or better, best price first."""
-        is_buy = order.accepted.side is Side.BUY
-        opposite = Side.SELL if is_buy else Side.BUY
-        for ticks, lots, maker in self._walk(book, opposite, self._others(book, opposite, order.accepted.account_id)):
-            if (ticks > limit_ticks) if is_buy else (ticks < limit_ticks):
-                break
-            wanted = self._lots_affordable(book, order, ticks) if order.is_market_buy else order.left_lots
-            traded = min(lots, wanted)
-            if traded == 0:
-                break
-            if maker is None:
-                book.take(opposite, ticks, traded)
-            else:
-                self._match(book, maker, ticks, traded, Liquidity.MAKER, now_ms)
-            self._match(book, order, ticks, traded, Liquidity.TAKER, now_ms)
-            if not order.is_open:
-                break
-
-    def _take_at_market(self, book: _Book, order: Order, now_ms: int) -> None:
-        is_buy = order.accepted.side is Side.BUY
-        opposite = Side.SELL if is_buy else Side.BUY
-        first = next(self._walk(book, opposite, self._others(book, opposite, order.accepted.account_id)), None)
-        if first is not None:
-            guard = 1 + MARKET_GUARD if is_buy else 1 - MARKET_GUARD
-            limit = int(first[0] * guard)
-            self._take(book, order, limit, now_ms)
-            if order.is_market_buy and self._lots_affordable(book, order, first[0]) == 0:
-                self._happen(OrderClosed(order.accepted.order_id, now_ms))
-        if order.is_open:
-            self._happen(OrderCanceled(order.accepted.order_id, now_ms))
-        if order.held:
-            self._happen(HoldReleased(order.accepted.order_id, order.held, now_ms))
-
-    def _lots_affordable(self, book: _Book, order: Order, ticks: int) -> int:
-        """How much the rest of a market buy's amount pays for, fee included."""
-        listing = book.listing
-        cost = listing.price(ticks) * (1 + self._taker_rate(listing))
-        return listing.lots_down(divide_down(order.held, cost, Decimal(1).scaleb(-listing.lot_decimals)))
-
-    def _walk(self, book: _Book, side: Side, others: Sequence[Order]) -> Iterator[tuple[int, int, Order | None]]:
-        """What one side offers in order of priority: price, lots, and whose they are (nobody's: the market's)."""
-        if not others:
-            for ticks in book.levels(side):
-                if lots := book.source_lots(side, ticks):
-                    yield ticks, lots, None
+    def _show(self, pair: str, prints: Sequence[Print], now_ms: int) -> None:
+        book, depth = self._state.books[pair], self.source.depth(pair)
+        is_news = depth is not book.depth
+        if not is_news and not book.has_stops:
             return
-        prices = sorted({*book.levels(side), *(order.ticks for order in others)}, reverse=side is Side.BUY)
-        for ticks in prices:
-            left, passed = book.source_lots(side, ticks), 0
-            for order in [order for order in others if order.ticks == ticks]:
-                ahead = min(max((order.queue_ahead or 0) - passed, 0), left)
-                if ahead:
-                    yield ticks, ahead, None
-                    left, passed = left - ahead, passed + ahead
-                yield ticks, order.left_lots, order
-            if left:
-                yield ticks, left, None
-
-    def _others(self, book: _Book, side: Side, account_id: int | None) -> Sequence[Order]:
-        return [order for order in book.resting[side] if order.accepted.account_id != account_id]
-
-    def _meet(self, book: _Book, now_ms: int) -> None:
-        """The market's book came to resting orders: it fills them, best price and longest wait first."""
-        for side, opposite in ((Side.BUY, Side.SELL), (Side.SELL, Side.BUY)):
-            for order in tuple(book.resting[side]):
-                shown = book.source_lots(side, order.ticks)
-                order.queue_ahead = shown if order.queue_ahead is None else min(order.queue_ahead, shown)
-                for ticks in book.levels(opposite):
-                    if (ticks > order.ticks) if side is Side.BUY else (ticks < order.ticks):
-                        break
-                    traded = min(book.source_lots(opposite, ticks), order.left_lots)
-                    if traded:
-                        book.take(opposite, ticks, traded)
-                        self._match(book, order, order.ticks, traded, Liquidity.MAKER, now_ms)
-                    if not order.is_open:
-                        break
-
-    def _trade_through(self, print_: Print) -> None:
-        """A print takes from the queue at its price, and fills orders that it would have met before."""
-        book = self._books[print_.pair]
-        side = Side.SELL if print_.is_buy else Side.BUY
-        lots, passed = print_.lots, 0
-        for order in tuple(book.resting[side]):
-            if (order.ticks < print_.ticks) if side is Side.BUY else (order.ticks > print_.ticks):
-                break
-            if order.ticks == print_.ticks:
-                queue = order.queue_ahead or 0
-                waited = min(max(queue - passed, 0), lots)
-                lots, passed = lots - waited, passed + waited
-                order.queue_ahead = max(queue - passed, 0)
-            traded = min(order.left_lots, lots)
-            if traded:
-                lots -= traded
-                self._match(book, order, order.ticks, traded, Liquidity.MAKER, print_.at_ms)
-
-    def _match(self, book: _Book, order: Order, ticks: int, lots: int, liquidity: Liquidity, now_ms: int) -> None:
-        listing, accepted = book.listing, order.accepted
-        price, quantity = listing.price(ticks), listing.quantity(lots)
-        rates = RATES[listing.quote]
-        taken = charge(price * quantity, rates.taker if liquidity is Liquidity.TAKER else rates.maker)
-        if accepted.side is Side.SELL:
-            released = quantity
-        elif order.is_market_buy:
-            taken = self._affordable(order, price * quantity, order.held, taken)
-            released = min(price * quantity + taken.total, order.held)
-        else:
-            left = listing.quantity(order.left_lots - lots)
-            released = order.held - accepted.price * left * (1 + rates.taker)
-            taken = self._affordable(order, price * quantity, released, taken)
-        self._happen(
-            OrderMatched(
-                self._next_trade_id, accepted.order_id, accepted.account_id, accepted.pair, accepted.side, price,
-                quantity, taken.fee, taken.tax, liquidity, released, now_ms,
-            )
-        )  # fmt: skip
-
-    def _affordable(self, order: Order, notional: Decimal, released: Decimal, taken: Charge) -> Charge:
-        """Rounding up must not overdraw an account that has nothing left: then the tax gives way by that last digit."""
-        quote = self._books[order.accepted.pair].listing.quote
-        account = self.accounts[order.accepted.account_id]
-        short = notional + taken.total - released - account.available(quote)
-        return taken if short <= 0 else Charge(taken.fee, taken.tax - round_up(short, FEE_STEP))
-
-    def _rest(self, book: _Book, order: Order) -> None:
-        order.queue_ahead = book.source_lots(order.accepted.side, order.ticks)
+        if is_news:
+            book.show(depth)
+        if self.is_trading(pair):
+            if is_news:
+                self._matching.meet(book, now_ms)
+            self._triggers.look(book, now_ms, prints)
 
     def _settle_due(self, now_ms: int) -> None:
-        """Cancels that take effect, then holds that are released; what was settled otherwise is passed over."""
-        while self._due and self._due[0][0] <= now_ms:
-            due_ms, order_id = heapq.heappop(self._due)
-            order = self.orders[order_id]
-            if order.is_open and order.cancel_due_ms is not None:
-                self._happen(OrderCanceled(order_id, due_ms))
-            elif order.is_canceled and order.held:
-                self._happen(HoldReleased(order_id, order.held, due_ms))
-
-    def _shown_side(self, book: _Book, side: Side) -> Mapping[int, int]:
-        levels, resting = book.levels(side), book.resting[side]
-        if not book.taken[side] and not resting:
-            return levels if len(levels) <= LEVELS_MAX else dict(islice(levels.items(), LEVELS_MAX))
-        shown = {ticks: lots for ticks in levels if (lots := book.source_lots(side, ticks))}
-        if resting:
-            for order in resting:
-                shown[order.ticks] = shown.get(order.ticks, 0) + order.left_lots
-            shown = dict(sorted(shown.items(), reverse=side is Side.BUY))
-        return dict(islice(shown.items(), LEVELS_MAX))
-
-    @staticmethod
-    def _taker_rate(listing: Listing) -> Ratio:
-        return RATES[listing.quote].taker
-
-    # ------------------------------------------------------------------------------------------- the one way to change
-
-    def _happen(self, happening: Happening) -> None:
-        self._news.append(News(happening, self._apply(happening)))
-
-    def _apply(self, happening: Happening) -> tuple[BalanceChange, ...]:
-        match happening:
-            case PairListed(pair=pair):
-                listing = Listing(
-                    pair, happening.pair_id, happening.base, happening.quote, happening.price_decimals,
-                    happening.lot_decimals, happening.notional_min,
+        """Cancels that take effect, holds that are released, withdrawals that leave; what was settled otherwise is
+        passed over.
+        """
+        state = self._state
+        while state.due and state.due[0][0] <= now_ms:
+            due_ms, kind, subject = heapq.heappop(state.due)
+            if kind is DueKind.WITHDRAWAL:
+                request = state.withdrawals[subject]
+                state.happen(
+                    Transferred(
+                        subject, request.account_id, Direction.WITHDRAWAL, request.means, request.asset, request.number,
+                        request.fee, request.tax, due_ms,
+                    )
                 )  # fmt: skip
-                self._books[pair] = _Book(listing)
-            case AccountFunded():
-                account = self.accounts.setdefault(happening.account_id, Account(happening.account_id))
-                return (account.change(happening.asset, total=happening.number),)
-            case OrderAccepted():
-                return self._apply_accepted(happening)
-            case OrderMatched():
-                return self._apply_matched(happening)
-            case CancelAccepted():
-                self.orders[happening.order_id].cancel_due_ms = happening.due_ms
-                heapq.heappush(self._due, (happening.due_ms, happening.order_id))
-            case OrderCanceled():
-                order = self.orders[happening.order_id]
-                order.is_canceled, order.updated_ms = True, happening.at_ms
-                self._leave(order)
-                heapq.heappush(self._due, (happening.at_ms + self.latency.release_ms, happening.order_id))
-            case OrderClosed():
-                order = self.orders[happening.order_id]
-                order.is_closed, order.updated_ms = True, happening.at_ms
-            case HoldReleased():
-                order = self.orders[happening.order_id]
-                order.held -= happening.number
-                return (self._account(order).change(self._held_asset(order), held=-happening.number),)
-        return ()
-
-    def _apply_accepted(self, accepted: OrderAccepted) -> tuple[BalanceChange, ...]:
-        listing = self._books[accepted.pair].listing
-        is_limit = accepted.method is Method.LIMIT
-        order = Order(
-            accepted,
-            ticks=(listing.ticks(accepted.price) or 0) if is_limit else 0,
-            left_lots=0 if not is_limit and accepted.side is Side.BUY else (listing.lots(accepted.quantity) or 0),
-            held=accepted.held,
-            updated_ms=accepted.at_ms,
-        )
-        self.orders[accepted.order_id] = order
-        self._next_order_id = accepted.order_id + 1
-        if is_limit:
-            sign = -1 if accepted.side is Side.BUY else 1
-            insort(
-                self._books[accepted.pair].resting[accepted.side],
-                order,
-                key=lambda resting: (sign * resting.ticks, resting.accepted.order_id),
-            )
-        return (self._account(order).change(self._held_asset(order), held=accepted.held),)
-
-    def _apply_matched(self, match: OrderMatched) -> tuple[BalanceChange, ...]:
-        order = self.orders[match.order_id]
-        listing = self._books[match.pair].listing
-        account = self._account(order)
-        notional = match.price * match.quantity
-        if match.side is Side.BUY:
-            changes = (
-                account.change(listing.quote, total=-(notional + match.fee + match.tax), held=-match.released),
-                account.change(listing.base, total=match.quantity),
-            )
-        else:
-            changes = (
-                account.change(listing.base, total=-match.quantity, held=-match.released),
-                account.change(listing.quote, total=notional - match.fee - match.tax),
-            )
-        order.held -= match.released
-        order.filled += match.quantity
-        order.spent += notional + match.fee + match.tax
-        order.first_price = order.first_price or match.price
-        order.updated_ms = match.at_ms
-        self.matches.append(match)
-        self._next_trade_id = match.trade_id + 1
-        if not order.is_market_buy:
-            order.left_lots -= listing.lots(match.quantity) or 0
-            if order.left_lots == 0:
-                order.is_closed = True
-                self._leave(order)
-        return changes
-
-    def _leave(self, order: Order) -> None:
-        resting = self._books[order.accepted.pair].resting[order.accepted.side]
-        if order in resting:
-            resting.remove(order)
-
-    def _account(self, order: Order) -> Account:
-        return self.accounts[order.accepted.account_id]
-
-    def _held_asset(self, order: Order) -> Asset:
-        listing = self._books[order.accepted.pair].listing
-        return listing.quote if order.accepted.side is Side.BUY else listing.base
+                continue
+            order = state.orders[subject]
+            if kind is DueKind.CANCEL and order.is_open:
+                state.happen(OrderCanceled(subject, due_ms, due_ms + order.release_ms))
+            elif kind is DueKind.RELEASE and order.is_canceled and order.held:
+                state.happen(HoldReleased(subject, order.held, max(due_ms, order.updated_ms)))

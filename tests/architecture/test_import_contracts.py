@@ -43,6 +43,10 @@ ROWS = [
     row("observability", "observability", "services", "persistence"),
     row("simulation", "simulation", "exchange", "exchange.wire", "sandbox", "services"),
     row("sandbox", "sandbox", *(f"exchange.{name}" for name in CLIENT), "services", "persistence"),
+    Plant(
+        "mirror-follows-the-public-feed", "btcbot/sandbox/mirror.py", "import btcbot.exchange.account",
+        "btcbot.sandbox.mirror may not import btcbot.exchange.account (l.",
+    ),
     row("research", "research", "services.run_loop", "persistence", "execution", "exchange"),
     row("dashboard", "dashboard", "persistence", "exchange", "execution", "market_data"),
 ]  # fmt: skip

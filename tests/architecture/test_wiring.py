@@ -224,5 +224,6 @@ def test_orders_are_journaled_as_sending_in_one_place() -> None:
     assert calling == {"btcbot/services/order_desk.py", "btcbot/services/trading_book.py"}
 
 
-def test_a_unit_of_work_is_committed_by_the_run_loop_alone() -> None:
-    assert {path for path in who_calls("unit_of_work") if path.startswith("btcbot/")} == {"btcbot/services/run_loop.py"}
+def test_a_unit_of_work_is_committed_by_the_run_loop_and_by_the_one_cycle_of_a_probe() -> None:
+    calling = {path for path in who_calls("unit_of_work") if path.startswith("btcbot/")}
+    assert calling == {"btcbot/services/run_loop.py", "btcbot/services/probe_order.py"}

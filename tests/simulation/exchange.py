@@ -36,7 +36,8 @@ from btcbot.simulation.books import MINUTE_MS
 from btcbot.simulation.generator import generated_market
 from btcbot.simulation.happenings import Method, OrderAccepted
 from btcbot.simulation.orders import Order, OrderRequest, Refusal, Status
-from btcbot.simulation.venue import Latency, Venue
+from btcbot.simulation.rules import VenueRules
+from btcbot.simulation.venue import Venue
 
 ACCOUNT = 1
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -81,7 +82,7 @@ class Weather:
 
 
 def new_market(pairs: tuple[str, ...], seed: int) -> Venue:
-    venue = Venue(generated_market(pairs, seed), Latency(), START_MS)
+    venue = Venue(generated_market(pairs, seed), VenueRules(), START_MS)
     venue.fund(ACCOUNT, Asset("TRY"), Decimal(100_000), START_MS)
     return venue
 

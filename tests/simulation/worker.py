@@ -180,7 +180,7 @@ class Lives:
         self.wiring = LiveWiring(self.profile, self.params, runtime, self.store, EventLog(self.chronicle))
         self.network.on_wire = self._before_a_submit
         execution = ExecutionSet(
-            SimExecution(self.network, self.wiring.policy.require_armed), SimReader(self.network), SimHints(), _nothing  # type: ignore[arg-type]
+            SimExecution(self.network, self.wiring.policy.require_armed), SimReader(self.network), SimHints(), _nothing, _nothing  # type: ignore[arg-type]
         )  # fmt: skip
         market = cast("MarketData", SimMarket(self.network))
         self.parts = self.wiring.parts(market, execution, self._after_a_step)

@@ -7,18 +7,20 @@ import hmac
 import json
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from btcbot.domain.events import Event
 from btcbot.domain.money import parse
-from btcbot.domain.profiles import ClockProfile, SandboxProfile
+from btcbot.domain.profiles import ClockProfile, Endpoints, SandboxProfile
+from btcbot.sandbox.floor import Floor
 from btcbot.sandbox.keys import init_directory
 from btcbot.sandbox.server import Sandbox, open_sandbox
 
@@ -85,6 +87,7 @@ class Playground:
     # ------------------------------------------------------------------------------------------- private calls
 
     def headers(self, role: str = "live", *, skew_ms: int = 0) -> dict[str, str]:
+        """`role` is the name of a key's files: live, monitor, or accounts/NAME for one that was made later."""
         public = (self.directory / f"{role}.key").read_text().strip()
         stamp = str(int(self.time.now().timestamp() * 1000) + skew_ms)
         return {"X-PCK": public, "X-Stamp": stamp, "X-Signature": self.signature(public + stamp, role)}
@@ -146,7 +149,8 @@ class Playground:
 
     @asynccontextmanager
     async def feed(self) -> AsyncIterator["Client"]:
-        async with connect(f"ws://127.0.0.1:{self.sandbox.ws_port}", compression=None, ping_interval=None) as socket:
+        url = f"ws://127.0.0.1:{self.sandbox.ws_port}"
+        async with connect(url, compression=None, ping_interval=None, max_queue=None) as socket:
             client = Client(socket, self)
             assert await client.frame() == [991, {"type": 991, "current": "6.0.0", "min": "2.3.0"}]
             yield client
@@ -192,7 +196,15 @@ class Client:
         return (await self.join("quiet", f"Q{self.playground.time.elapsed}"))["ok"] is True
 
 
-def profile_of(directory: Path, *, pairs: Sequence[str] = PAIRS, source: Path | None = None) -> SandboxProfile:
+def profile_of(
+    directory: Path,
+    *,
+    pairs: Sequence[str] = PAIRS,
+    source: Path | None = None,
+    venue_profile: str = "documented",
+    mirror: Endpoints | None = None,
+    scenario: Path | None = None,
+) -> SandboxProfile:
     """Any free ports."""
     return SandboxProfile(
         directory=directory,
@@ -206,17 +218,31 @@ def profile_of(directory: Path, *, pairs: Sequence[str] = PAIRS, source: Path | 
         ws_port=0,
         admin_port=0,
         log_level="INFO",
+        venue_profile=venue_profile,
+        mirror=mirror,
+        scenario=scenario,
     )
 
 
 @asynccontextmanager
 async def playing(
-    directory: Path, *, pairs: Sequence[str] = PAIRS, source: Path | None = None, start: datetime = START
+    directory: Path,
+    *,
+    pairs: Sequence[str] = PAIRS,
+    source: Path | None = None,
+    start: datetime = START,
+    venue_profile: str = "documented",
+    mirror: Endpoints | None = None,
+    scenario: Path | None = None,
+    time: ManualTime | None = None,
 ) -> AsyncIterator[Playground]:
+    """A sandbox of its own, in its own time unless another one's is given."""
     init_directory(directory, START, random.Random(0).randbytes)
-    time, notes = ManualTime(start), Notes()
-    async with (
-        httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http,
-        open_sandbox(profile_of(directory, pairs=pairs, source=source), time, time, notes) as sandbox,
-    ):
+    time, notes = time or ManualTime(start), Notes()
+    profile = profile_of(
+        directory, pairs=pairs, source=source, venue_profile=venue_profile, mirror=mirror, scenario=scenario
+    )
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http, AsyncExitStack() as stack:
+        with patch.object(Floor, "sum_up_the_day"):  # most tests ask for no ticker; the first one then adds it up
+            sandbox = await stack.enter_async_context(open_sandbox(profile, time, time, notes))
         yield Playground(time, notes, sandbox, directory, http)

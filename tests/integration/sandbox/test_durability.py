@@ -3,14 +3,16 @@
 import gzip
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from btcbot.domain.errors import ExitCode
 from btcbot.domain.events import Event
+from btcbot.sandbox import server
 from btcbot.sandbox.keys import DirectoryNotReady, read_keys
-from btcbot.sandbox.record import DamagedRecord
+from btcbot.sandbox.record import DamagedRecord, Record
 from btcbot.sandbox.server import PortTaken, open_sandbox
 from btcbot.simulation.replay import UnusableRecord
 from btcbot.simulation.venue import GridsChanged
@@ -48,6 +50,18 @@ async def test_accounts_orders_ids_and_history_survive_a_restart(tmp_path: Path)
         (bid,) = (await after.private("GET", "openOrders?pairSymbol=BTCTRY")).json()["data"]["bids"]
         assert bid["id"] == resting
         assert await after.placed("BTCTRY", "buy", "0.0003", "3000000") == resting + 1
+
+
+async def test_a_long_record_is_kept_in_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "Record", partial(Record, segment_bytes_max=2_000))
+    async with playing(tmp_path / "s") as before:
+        ids = [await before.placed("BTCTRY", "buy", "0.0003", "3000000") for _ in range(5)]
+        record = await before.record()
+    assert len(list((tmp_path / "s").glob("record-*.jsonl"))) > 1
+    async with playing(tmp_path / "s", start=START + timedelta(seconds=60)) as after:
+        bids = (await after.private("GET", "openOrders")).json()["data"]["bids"]
+        assert [row["id"] for row in bids] == ids
+        assert (await after.record())[: len(record)] == record
 
 
 async def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.integration.sandbox.playground import PATIENCE, Client, Playground
+from tests.integration.sandbox.playground import PATIENCE, Client, Playground, playing
 
 BATCH = 0.764
 
@@ -141,12 +142,15 @@ async def test_who_answers_no_pings_is_closed_after_three(playground: Playground
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     await reader.readuntil(b"\r\n\r\n")
-    for _ in range(5):
-        await playground.time.pass_by(15)
+    closing, received = b"\x88\x02\x03\xe8", b""  # a close frame with code 1000
+    for seconds in (15, 15, 15.3):
+        await playground.time.pass_by(seconds)
         await playground.public("server/ping")
+    received += await reader.read(1000)
+    assert closing not in received
+    await playground.time.pass_by(0.1)
     async with asyncio.timeout(PATIENCE):
-        received = b""
-        while b"\x88\x02\x03\xe8" not in received:  # a close frame with code 1000
+        while closing not in received:
             chunk = await reader.read(1000)
             assert chunk, "the connection ended without a close frame"
             received += chunk
@@ -220,3 +224,83 @@ async def test_a_book_kept_by_differences_equals_the_one_over_rest(playground: P
         rest = await playground.book("SOLTRY")
         assert json.dumps(dict(rest["bids"]), sort_keys=True) == json.dumps(bids, sort_keys=True)
         assert json.dumps(dict(rest["asks"]), sort_keys=True) == json.dumps(asks, sort_keys=True)
+
+
+def _record_with_a_rise(path: Path) -> Path:
+    """A book that stands still, and a trade that lifts the last price after two seconds."""
+    second = 1_000_000_000
+    lines = [
+        f'{second} {{"lastUpdateId":5,"bids":[["100.10","1.0"]],"asks":[["100.20","3.0"],["100.30","9"]]}}',
+        f'{2 * second} {{"stream":"x","data":{{"e":"trade","s":"BTCUSDT","t":8,"p":"100.10","q":"0.1","m":true}}}}',
+        f'{4 * second} {{"stream":"x","data":{{"e":"trade","s":"BTCUSDT","t":9,"p":"100.20","q":"0.1","m":false}}}}',
+        f'{90 * second} {{"stream":"x","data":{{"e":"depthUpdate","s":"BTCUSDT","u":8,"b":[],"a":[]}}}}',
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+async def test_a_triggered_stop_is_deleted_and_lives_on_under_another_id(tmp_path: Path) -> None:
+    source = _record_with_a_rise(tmp_path / "rise.txt")
+    async with playing(tmp_path / "s", source=source, pairs=("BTCUSDT",)) as played, played.feed() as client:
+        await client.login()
+        await played.time.pass_by(1.5)
+        body = {
+            "quantity": "4", "price": "100.2", "stopPrice": "100.2", "newOrderClientId": "B-S", "orderType": "buy",
+            "orderMethod": "stoplimit", "pairSymbol": "BTCUSDT",
+        }  # fmt: skip
+        answer = await played.private("POST", "order", json=body)
+        assert answer.status_code == 200, answer.text
+        (waiting,) = await client.frames(451)
+        assert (waiting["id"], waiting["method"], waiting["numLeft"]) == (answer.json()["data"]["id"], 2, "4")
+        await played.time.pass_by(3)
+        gone, inserted, match, _ = await client.frames(452, 451, 441, 423)
+        assert (gone["id"], float(gone["numLeft"]), gone["method"]) == (waiting["id"], 4.0, 2)
+        assert inserted["id"] == match["id"] > waiting["id"]
+        assert (inserted["newOrderClientId"], inserted["method"], inserted["numLeft"]) == ("B-S", 0, "4")
+        assert (match["amount"], match["price"]) == ("3.0000000000", "100.2000000000")
+        assert await client.is_quiet()
+
+
+async def test_a_level_pushed_out_of_the_window_is_deleted_and_returns_as_new(tmp_path: Path) -> None:
+    second = 1_000_000_000
+    bids = ",".join(f'["{200 - step}.1","1"]' for step in range(101))
+    update = '{{"stream":"x","data":{{"e":"depthUpdate","s":"BTCUSDT","u":{number},"b":[["201.1","{lots}"]],"a":[]}}}}'
+    lines = [
+        f'{second} {{"lastUpdateId":5,"bids":[{bids}],"asks":[["300.2","3.0"]]}}',
+        f"{2 * second} {update.format(number=6, lots=7)}",
+        f"{3 * second} {update.format(number=7, lots=0)}",
+        f"{90 * second} {update.format(number=8, lots=0)}",
+    ]
+    (tmp_path / "window.txt").write_text("\n".join(lines) + "\n")
+    async with (
+        playing(tmp_path / "s", source=tmp_path / "window.txt", pairs=("BTCUSDT",)) as played,
+        played.feed() as client,
+    ):
+        await client.join("obdiff", "BTCUSDT")
+        (full,) = await client.frames(431)
+        assert (len(full["BO"]), full["BO"][-1]) == (100, {"A": "1", "P": "101.1"})
+        await played.time.pass_by(3)
+        pushed, returned = await client.frames(432, 432)
+        assert pushed["BO"] == [{"CP": 3, "P": "101.1", "A": "1"}, {"CP": 1, "P": "201.1", "A": "7"}]
+        assert returned["BO"] == [{"CP": 1, "P": "101.1", "A": "1"}, {"CP": 3, "P": "201.1", "A": "7"}]
+
+
+async def test_the_running_candle_comes_after_the_join_and_when_it_changes(playground: Playground) -> None:
+    async with playground.feed() as client:
+        assert (await client.join("tradeview", "BTCTRY_7"))["ok"]
+        await client.send(151, channel="tradeview", event="BTCTRY_60", join=True)
+        _, first = await client.frames(100, 428)
+        await playground.time.pass_by(13)
+        changed = [await client.frame() for _ in range(2)]
+        assert [kind for kind, _ in changed] == [428, 428]
+        now = int(playground.time.now().timestamp())
+        span = {"from": str(now // 3600 * 3600), "to": str(now)}
+        hour = await playground.klines(symbol="BTCTRY", resolution="60", **span)
+        last = changed[-1][1]
+        assert (first["D"], last["D"], last["R"], last["P"]) == (*hour["t"], *hour["t"], 60, "BTCTRY")
+        assert [float(last[name]) for name in "OHLCV"] == [hour[name.lower()][0] for name in "OHLCV"]
+        for event, kind in (("BTCTRY_1D", "1D"), ("SOLTRY_1W", "1W"), ("SOLTRY_1M", "1M")):
+            await client.send(151, channel="tradeview", event=event, join=True)
+            _, candle = await client.frames(100, 428)
+            assert candle["R"] == kind
+            assert candle["D"] <= first["D"]

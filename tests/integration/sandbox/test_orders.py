@@ -115,11 +115,12 @@ async def test_a_cancel_is_a_receipt_and_happens_later(playground: Playground) -
     await playground.time.pass_by(0.2)
     answer = await playground.private("DELETE", f"order?id={order_id}")
     assert answer.json() == {"success": True, "message": "SUCCESS", "code": 0}
-    assert (await playground.private("GET", f"order/{order_id}")).json()["data"]["status"] == "Untouched"
-    await playground.time.pass_by(0.3)
-    assert (await playground.private("GET", f"order/{order_id}")).json()["data"]["status"] == "Canceled"
+    await playground.time.pass_by(0.4)
     assert Decimal((await playground.balances())["TRY"]["locked"]) > 0
-    await playground.time.pass_by(0.3)
+    assert (await playground.private("GET", f"order/{order_id}")).json()["data"]["status"] == "Untouched"
+    await playground.time.pass_by(0.1)
+    assert (await playground.private("GET", f"order/{order_id}")).json()["data"]["status"] == "Canceled"
+    await playground.time.pass_by(0.1)
     assert (await playground.balances())["TRY"]["locked"] == "0"
     again = await playground.private("DELETE", f"order?id={order_id}")
     assert again.status_code == 200
@@ -142,7 +143,11 @@ async def test_an_id_in_the_body_or_unknown_matches_no_order(playground: Playgro
         ({"quantity": "1"}, "BALANCE_NOT_ENOUGH", 1055),
         ({"price": "10000001"}, "PRICE_MUST_BE_LESS_THAN_MAXPRICE", 1226),
         ({"price": "3"}, "PRICE_MUST_BE_LESS_THAN_MINPRICE", 1227),
-        ({"orderMethod": "stoplimit", "stopPrice": "3000000"}, "ORDER_METHOD_NOT_SUPPORTED", 1134),
+        ({"orderMethod": "stoplimit", "stopPrice": "3000000"}, "FAILED_STOP_PRICE_LESS_THAN_BEST_BID", 1125),
+        ({"orderMethod": "stoplimit"}, "FAILED_ORDER_PARAMETER", 1121),
+        ({"orderMethod": "stoplimit", "stopPrice": "9000000.5"}, "FAILED_INVALID_STOP_PRICE_SCALE", 1128),
+        ({"orderMethod": "iceberg"}, "FAILED_ORDER_PARAMETER", 1121),
+        ({"orderMethod": "market", "quantity": "500", "price": "3000000.5"}, "FAILED_INVALID_PRICE_SCALE", 1126),
         ({"quantity": "3E-4"}, "FAILED_ORDER_PARAMETER", 1121),
         ({"quantity": "0,0003"}, "FAILED_ORDER_PARAMETER", 1121),
         ({"quantity": "-1"}, "FAILED_ORDER_PARAMETER", 1121),
@@ -175,6 +180,86 @@ async def test_json_numbers_and_a_missing_label_are_taken(playground: Playground
     body = {"quantity": 0.0003, "price": 3000000, "orderMethod": "Limit", "orderType": "Buy", "pairSymbol": "btctry"}
     data = (await playground.private("POST", "order", json=body)).json()["data"]
     assert (data["quantity"], data["price"], len(data["newOrderClientId"])) == ("0.0003", "3000000", 36)
+
+
+async def test_an_order_may_be_asked_for_in_the_query_and_in_the_numbers_of_the_official_client(
+    playground: Playground,
+) -> None:
+    body = {"quantity": "0.0003", "price": "1", "orderMethod": 0, "orderType": 1, "pairSymbol": "BTCTRY"}
+    answer = await playground.private("POST", "order?price=3000000&orderType=0", json=body)
+    data = answer.json()["data"]
+    assert (data["price"], data["type"], data["method"]) == ("3000000", "buy", "limit")
+
+
+async def test_only_the_right_name_labels_an_order(playground: Playground) -> None:
+    body = {
+        "quantity": "0.0003",
+        "price": "3000000",
+        "orderMethod": "limit",
+        "orderType": "buy",
+        "pairSymbol": "BTCTRY",
+    }
+    labels = []
+    for wrong in ({"newClientOrderId": "MINE"}, {"clientOrderId": "MINE"}, {"newOrderClientId": ""}):
+        answer = await playground.private("POST", "order", json=body | wrong)
+        labels.append(answer.json()["data"]["newOrderClientId"])
+    assert len({*labels, "MINE"}) == 4
+    assert all(len(label) == 36 for label in labels)
+
+
+async def test_a_path_takes_its_own_methods_and_no_other(playground: Playground) -> None:
+    for method, path in (
+        ("GET", "order"), ("PUT", "order"), ("POST", "openOrders"), ("POST", "users/transactions/crypto"),
+        ("HEAD", "users/balances"), ("DELETE", "order/1"),
+    ):  # fmt: skip
+        answer = await playground.private(method, path)
+        assert (answer.status_code, answer.content) == (405, b""), path
+    assert (await playground.private("GET", "nowhere")).status_code == 404
+
+
+async def test_what_needs_the_web_login_or_moves_money_out_is_closed_to_keys(playground: Playground) -> None:
+    for method, path in (("PUT", "v2/order"), ("GET", "v2/openOrders"), ("GET", "v3/account/trade-fee-rates")):
+        answer = await playground.http.request(
+            method, f"{playground.api}/api/{path}", headers=playground.headers(), json=None
+        )
+        assert (answer.status_code, answer.json()["message"]) == (401, "Unauthorized - Invalid Request"), path
+    assert (await playground.private("POST", "withdrawals/crypto", json={})).status_code == 401
+
+
+async def test_a_stop_waits_fires_under_a_new_id_and_keeps_its_label(playground: Playground) -> None:
+    ask = Decimal((await playground.book("SOLTRY"))["asks"][0][0])
+    stop, limit = (str(round(ask * Decimal(factor))) for factor in ("1.003", "1.02"))
+    body = {
+        "quantity": "0.1", "price": limit, "stopPrice": stop, "newOrderClientId": "S-1", "orderMethod": "stopLimit",
+        "orderType": "buy", "pairSymbol": "SOLTRY",
+    }  # fmt: skip
+    data = (await playground.private("POST", "order", json=body)).json()["data"]
+    assert (data["method"], data["stopPrice"]) == ("stoplimit", stop)
+    for _ in range(200):
+        await playground.time.pass_by(30)
+        shown = (await playground.private("GET", f"order/{data['id']}")).json()["data"]
+        if shown["status"] != "Untouched":
+            break
+        assert shown["stopPrice"] == stop
+    rows = (await playground.private("GET", "allOrders?pairSymbol=SOLTRY")).json()["data"]
+    assert [(row["method"], row["orderClientId"], row["stopPrice"]) for row in rows] == [
+        ("limit", "S-1", stop), ("stoplimit", "S-1", stop),
+    ]  # fmt: skip
+    assert (rows[1]["id"], rows[1]["status"], Decimal(rows[1]["leftAmount"])) == (
+        data["id"],
+        "Canceled",
+        Decimal("0.1"),
+    )
+    assert rows[0]["time"] == rows[1]["updateTime"]
+
+
+async def test_a_trade_is_found_by_its_id(playground: Playground) -> None:
+    await _taken(playground)
+    await playground.time.pass_by(2)
+    (row,) = (await playground.private("GET", "users/transactions/trade")).json()["data"]
+    one = await playground.private("GET", f"users/transactions/trade/{row['id']}")
+    assert one.json()["data"] == row
+    assert (await playground.private("GET", "users/transactions/trade/1")).status_code == 400
 
 
 async def test_a_market_buy_is_in_lira(playground: Playground) -> None:
@@ -239,7 +324,7 @@ async def test_the_record_tells_requests_orders_matches_and_balances_in_order(pl
     await _taken(playground)
     lines = await playground.record()
     assert [line["n"] for line in lines] == list(range(1, len(lines) + 1))
-    kinds = [line["kind"] for line in lines if line["kind"] not in ("pair_listed", "account_funded")]
+    kinds = [line["kind"] for line in lines if line["kind"] not in ("pair_listed", "account_opened", "account_funded")]
     assert kinds == [
         "balance_changed", "request", "order_accepted", "balance_changed", "order_matched", "balance_changed",
         "balance_changed", "answer",

@@ -17,7 +17,7 @@ async def test_exchange_info_names_grids_limits_and_methods(playground: Playgrou
     assert (symbol["hasFraction"], symbol["denominatorScale"], symbol["numeratorScale"]) == (False, 0, 8)
     assert symbol["filters"][0]["minExchangeValue"] == "99.91"
     assert symbol["filters"][0]["tickSize"] == "10"
-    assert symbol["orderMethods"] == ["MARKET", "LIMIT"]
+    assert symbol["orderMethods"] == ["MARKET", "LIMIT", "STOP_MARKET", "STOP_LIMIT"]
     assert symbol["maximumLimitOrderPrice"] > symbol["minimumLimitOrderPrice"] > 0
 
 

@@ -163,6 +163,23 @@ def test_sandbox_serves(stage: Stage, enter: Enter, ground: Ground) -> None:
     assert observer is stage.logs[0]
 
 
+def test_sandbox_mirrors_what_the_command_line_names(stage: Stage, enter: Enter, ground: Ground) -> None:
+    enter(ground.sandbox())
+    assert perform(["sandbox", "--mirror", "https://api.btcturk.com"]) == 0
+    ((_, (profile, *_)),) = stage.calls
+    assert isinstance(profile, SandboxProfile)
+    assert profile.mirror is not None
+    assert profile.mirror.ws_url == "wss://ws-feed-pro.btcturk.com"
+
+
+def test_sandbox_profiles_says_what_each_one_changes(capsys: Capture) -> None:
+    assert perform(["sandbox", "profiles"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split(maxsplit=2)[:2] == ["documented", "-"]
+    assert any(line.split() == ["decimal_comma", "B5", "is_decimal_comma=true"] for line in lines)
+    assert any(line.startswith("contrary") and "cancel_ms=3000" in line and "first_page=0" in line for line in lines)
+
+
 def test_sandbox_init_makes_a_directory_that_settings_accept(enter: Enter, ground: Ground, capsys: Capture) -> None:
     directory = ground.root / "new"
     assert perform(["sandbox", "init", str(directory)]) == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from btcbot.config.reference import reference
-from btcbot.config.settings import LIVE, MONITOR, SANDBOX, SECRETS, load_profile, load_sandbox_profile
+from btcbot.config.settings import LIVE, MONITOR, RECORDER, SANDBOX, SECRETS, load_profile, load_sandbox_profile
 from btcbot.domain.profiles import Role
 from tests.unit.config.environments import Ground
 
@@ -33,13 +33,13 @@ def test_the_documentation_holds_the_table_that_the_code_makes() -> None:
 
 
 def test_the_table_has_every_variable_once() -> None:
-    names = {name for section in (*LIVE, *MONITOR, *SANDBOX) for name in section.variables()} | set(SECRETS)
+    names = {name for section in (*LIVE, *MONITOR, *SANDBOX, *RECORDER) for name in section.variables()} | set(SECRETS)
     cells = [line.split(" | ")[0].strip("| `") for line in reference().splitlines() if line.startswith("| `")]
     assert sorted(cells) == sorted(names)
 
 
 def test_every_variable_is_explained() -> None:
-    for section in (*LIVE, *MONITOR, *SANDBOX):
+    for section in (*LIVE, *MONITOR, *SANDBOX, *RECORDER):
         for name, field in section.model_fields.items():
             assert field.description, name
             assert field.description.endswith("."), name

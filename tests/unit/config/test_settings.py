@@ -21,7 +21,7 @@ from btcbot.config.settings import (
 )
 from btcbot.domain.errors import ConfigurationError, ExitCode, UsageError
 from btcbot.domain.money import Amount, Asset
-from btcbot.domain.profiles import LiveProfile, MonitorProfile, OnShutdown, Role, Sealing
+from btcbot.domain.profiles import Endpoints, LiveProfile, MonitorProfile, OnShutdown, Role, Sealing
 from tests.unit.config.environments import API_KEY, API_SECRET, LIMITS, REAL_EXCHANGE, Ground
 
 TRY = Asset("TRY")
@@ -368,6 +368,60 @@ def test_an_empty_environment_is_told_the_variables_of_both_roles() -> None:
             assert not field.is_required() or f"{field.alias} is not set" in said, name
 
 
+MIRROR = {
+    "BTCBOT_SANDBOX_MIRROR_API_URL": "http://127.0.0.1:28080",
+    "BTCBOT_SANDBOX_MIRROR_GRAPH_URL": "http://127.0.0.1:28081",
+    "BTCBOT_SANDBOX_MIRROR_WS_URL": "ws://127.0.0.1:28082",
+}
+
+
+def test_the_sandbox_knows_how_to_behave_and_whom_to_follow(ground: Ground) -> None:
+    plain = load_sandbox_profile(ground.sandbox())
+    assert (plain.venue_profile, plain.scenario, plain.mirror) == ("documented", None, None)
+    scenario = ground.secret("faults.json", "[]")
+    profile = load_sandbox_profile(
+        ground.sandbox(**MIRROR, BTCBOT_SANDBOX_VENUE_PROFILE="contrary", BTCBOT_SANDBOX_SCENARIO=str(scenario))
+    )
+    assert (profile.venue_profile, profile.scenario) == ("contrary", scenario)
+    assert profile.mirror == Endpoints(
+        "http://127.0.0.1:28080", "http://127.0.0.1:28081", "ws://127.0.0.1:28082", is_loopback=True
+    )
+    assert load_sandbox_profile(ground.sandbox(BTCBOT_SANDBOX_SOURCE=str(ground.root))).source == ground.root
+
+
+def test_the_mirror_of_the_command_line_overrides_and_enters_the_hash(ground: Ground) -> None:
+    plain = load_sandbox_profile(ground.sandbox(**MIRROR))
+    real = load_sandbox_profile(ground.sandbox(**MIRROR), mirror="https://api.btcturk.com")
+    assert real.mirror == Endpoints(
+        "https://api.btcturk.com", "https://graph-api.btcturk.com", "wss://ws-feed-pro.btcturk.com", is_loopback=False
+    )
+    assert real.config_hash != plain.config_hash
+    local = ("http://127.0.0.1:1", "http://127.0.0.1:2", "ws://127.0.0.1:3")
+    other = load_sandbox_profile(ground.sandbox(), mirror=local[0], mirror_graph=local[1], mirror_ws=local[2])
+    assert other.mirror == Endpoints(*local, is_loopback=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"mirror": "http://127.0.0.1:1"}, "--mirror needs --mirror-graph and --mirror-ws"),
+        ({"mirror_ws": "ws://127.0.0.1:1"}, "belong to --mirror"),
+        ({"mirror": "https://example.org", "mirror_graph": "x", "mirror_ws": "y"}, "--mirror: "),
+        ({"mirror": "https://api.btcturk.com", "mirror_ws": "ws://127.0.0.1:1"}, "partly on loopback"),
+    ],
+)
+def test_half_a_mirror_is_a_usage_error(ground: Ground, options: dict[str, str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        load_sandbox_profile(ground.sandbox(), **options)
+
+
+def test_time_runs_as_it_does_at_the_exchange_that_is_mirrored(ground: Ground) -> None:
+    scaled = {"BTCBOT_CLOCK_RATE": "20", "BTCBOT_CLOCK_ANCHOR_FILE": str(ground.root / "sandbox" / "clock_anchor")}
+    assert load_sandbox_profile(ground.sandbox(**scaled, **MIRROR)).clock.rate == 20
+    with pytest.raises(ConfigurationError, match="BTCBOT_CLOCK_RATE must be 1 for a mirror"):
+        load_sandbox_profile(ground.sandbox(**scaled), mirror="https://api.btcturk.com")
+
+
 def test_the_sandbox_is_as_strict(ground: Ground) -> None:
     for changes, said in (
         ({"APP_ROLE": "live"}, "APP_ROLE is a setting of"),
@@ -378,7 +432,17 @@ def test_the_sandbox_is_as_strict(ground: Ground) -> None:
         ({"BTCBOT_SANDBOX_WS_PORT": "18080"}, "are not four different ports"),
         ({"BTCBOT_SANDBOX_SOURCE": "data.csv"}, "BTCBOT_SANDBOX_SOURCE must be `generator`, or the recorded file"),
         ({"BTCBOT_SANDBOX_SOURCE": "/nowhere/data.csv"}, "BTCBOT_SANDBOX_SOURCE does not exist"),
-        ({"BTCBOT_SANDBOX_SOURCE": str(ground.root)}, "BTCBOT_SANDBOX_SOURCE is not a regular file"),
+        ({"BTCBOT_SANDBOX_SOURCE": "/dev/null"}, "BTCBOT_SANDBOX_SOURCE is not a regular file"),
+        ({"BTCBOT_SANDBOX_SCENARIO": "/nowhere/faults.json"}, "BTCBOT_SANDBOX_SCENARIO does not exist"),
+        ({"BTCBOT_SANDBOX_SCENARIO": str(ground.root)}, "BTCBOT_SANDBOX_SCENARIO is not a regular file"),
+        ({"BTCBOT_SANDBOX_VENUE_PROFILE": "Dokumented"}, "BTCBOT_SANDBOX_VENUE_PROFILE must be a name of a-z"),
+        ({"BTCBOT_SANDBOX_MIRROR_API_URL": "http://127.0.0.1:1"}, "BTCBOT_SANDBOX_MIRROR_WS_URL go together: all or"),
+        (MIRROR | {"BTCBOT_SANDBOX_MIRROR_WS_URL": "wss://ws-feed-pro.btcturk.com"}, "_URL are partly on loopback"),
+        (MIRROR | {"BTCBOT_SANDBOX_MIRROR_WS_URL": "ws://10.0.0.1:80"}, "_MIRROR_WS_URL must begin with wss://"),
+        (
+            MIRROR | {"BTCBOT_SANDBOX_SOURCE": str(ground.secret("book.txt", "x"))},
+            "BTCBOT_SANDBOX_SOURCE is a recording, and a mirror is wanted",
+        ),
         ({"BTCBOT_SANDBOX_DIR": "/nowhere"}, "BTCBOT_SANDBOX_DIR does not exist; `btcbot sandbox init DIR` makes it"),
         ({"BTCBOT_SANDBOX_DIR": None}, "BTCBOT_SANDBOX_DIR is not set"),
         ({"BTCBOT_PAIRS": None}, "BTCBOT_PAIRS is not set"),

@@ -18,10 +18,6 @@ def test_trailing_zeros_do_not_take_a_number_off_its_grid() -> None:
     assert BTC_TRY.lots(parse("0.5000")) == 50
 
 
-def test_a_quantity_is_rounded_down_to_lots() -> None:
-    assert BTC_TRY.lots_down(parse("1.239")) == 123
-
-
 @given(st.integers(min_value=0, max_value=10**18), st.integers(min_value=0, max_value=8))
 def test_the_text_of_steps_is_the_plain_text_of_the_number(steps: int, decimals: int) -> None:
     use_money_context()

@@ -1,25 +1,15 @@
-"""Recorded markets: re-dated, on grids taken from the data, and over when they are over."""
+"""Recorded minutes: re-dated, on grids taken from the data, and over when they are over."""
 
 import pytest
 
 from btcbot.domain.money import parse
 from btcbot.simulation.books import MINUTE_MS
 from btcbot.simulation.paths import PathMarket
-from btcbot.simulation.replay import (
-    WARM_UP_MINUTES,
-    BookSnapshot,
-    BookUpdate,
-    CandleRow,
-    RecordedBooks,
-    Rerun,
-    TapeTrade,
-    UnusableRecord,
-    recorded_candles,
-)
+from btcbot.simulation.replay import Rerun, UnusableRecord
+from btcbot.simulation.replay_candles import WARM_UP_MINUTES, CandleRow, recorded_candles
 
 RECORDED_MS = 1_667_946_780_000
 STARTED_MS = 1_795_000_020_000
-SECOND_NS = 1_000_000_000
 
 
 def _rows(count: int, pair: str = "BTCTRY", opened_ms: int = RECORDED_MS) -> list[CandleRow]:
@@ -112,41 +102,3 @@ NEXT_YEAR = _rows(200, "ETHTRY", RECORDED_MS + 500_000 * MINUTE_MS)
 def test_an_unusable_record_is_refused_in_words(rows: list[CandleRow], pairs: tuple[str, ...], words: str) -> None:
     with pytest.raises(UnusableRecord, match=words):
         recorded_candles(rows, pairs, Rerun(STARTED_MS, parse("1")))
-
-
-def _messages() -> list[BookSnapshot | BookUpdate | TapeTrade]:
-    return [
-        BookUpdate(1 * SECOND_NS, 5, [("100.10", "9.00000000")], []),
-        BookUpdate(2 * SECOND_NS, 8, [("100.00", "4.00000000")], []),
-        BookSnapshot(3 * SECOND_NS, 7, [("100.10", "1.00000000"), ("100.00", "2.0")], [("100.20", "3.00000000")]),
-        BookUpdate(4 * SECOND_NS, 9, [("100.10", "0.00000000")], [("100.15", "1.5")]),
-        TapeTrade(5 * SECOND_NS, 77, "100.15", "0.25", is_buy=True),
-        BookUpdate(9 * SECOND_NS, 10, [], [("100.15", "0")]),
-    ]
-
-
-def test_updates_that_came_before_the_snapshot_are_applied_if_they_are_newer() -> None:
-    source = RecordedBooks("BTCUSDT", _messages(), Rerun(STARTED_MS, parse("1")))
-    source.advance(STARTED_MS)
-    assert dict(source.depth("BTCUSDT").bids) == {1001: 100_000_000, 1000: 400_000_000}
-    assert source.listings["BTCUSDT"].price_decimals == 1
-
-
-def test_recorded_levels_and_trades_come_when_they_are_due() -> None:
-    messages = [*_messages(), BookUpdate(60 * SECOND_NS, 11, [], [])]
-    snapshot = BookSnapshot(3 * SECOND_NS, 7, [("100.10", "1.0"), ("100.01", "2.0")], [("100.20", "3.0")])
-    source = RecordedBooks("BTCUSDT", [snapshot, *messages[3:]], Rerun(STARTED_MS, parse("2")))
-    assert source.advance(STARTED_MS + 400) == []
-    assert list(source.depth("BTCUSDT").asks) == [10020]
-    (print_,) = source.advance(STARTED_MS + 1_000)
-    assert (print_.at_ms, print_.number, print_.ticks, print_.is_buy) == (STARTED_MS + 1_000, 77, 10015, True)
-    assert list(source.depth("BTCUSDT").asks) == [10015, 10020]
-    assert source.bars("BTCUSDT", 0, STARTED_MS * 2)[0].volume == 25_000_000
-    source.advance(STARTED_MS + 60_000)
-    assert source.is_ended
-    assert not source.depth("BTCUSDT").asks
-
-
-def test_messages_without_a_snapshot_are_no_book() -> None:
-    with pytest.raises(UnusableRecord, match="no snapshot"):
-        RecordedBooks("BTCUSDT", _messages()[:2], Rerun(STARTED_MS, parse("1")))
