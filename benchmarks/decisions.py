@@ -3,11 +3,13 @@
 Prints p50 and p99 of one whole decision for five pairs, as a share of the shipped five-second period.
 """
 
-import statistics
+import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+from figures import Figure, parser, percentile, tell
 
 from btcbot.domain.instruments import Instrument
 from btcbot.domain.market import Book, Candle, Level, MarketSnapshot, MarketView
@@ -20,7 +22,7 @@ from btcbot.strategy.registry import build_strategy
 TRY = Asset("TRY")
 PAIRS = ("AAATRY", "BBBTRY", "CCCTRY", "DDDTRY", "EEETRY")
 PERIOD_SECONDS = 5
-CYCLES = 2_000
+CYCLES, CYCLES_QUICK = 2_000, 50
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -55,7 +57,8 @@ def view(pair: str, cycle: int) -> MarketView:
     return MarketView(instrument(pair), Book(bids, asks), timedelta(seconds=1), candles, False)
 
 
-def main() -> None:
+def main() -> int:
+    options = parser(__doc__).parse_args()
     use_money_context()
     strategy = build_strategy(StrategyChoice("ema_cross", ()), TRY)
     params = DecisionParams(
@@ -64,17 +67,20 @@ def main() -> None:
     trading = apply(apply(TradingState(TRY), LedgerOpened(Decimal(200_000))), BalancesSeen({TRY: Decimal(200_000)}))
     state = DecisionState.at(trading)
     taken: list[float] = []
-    for cycle in range(CYCLES):
+    for cycle in range(CYCLES_QUICK if options.quick else CYCLES):
         now = START + timedelta(seconds=PERIOD_SECONDS * cycle)
         snapshot = MarketSnapshot(now, {pair: view(pair, cycle) for pair in PAIRS})
         began = time.perf_counter()
         plan = decide(state, snapshot, params, f"{cycle:032x}")
         taken.append(time.perf_counter() - began)
         state = replace(plan.state)
-    percentiles = statistics.quantiles(taken, n=100)
-    for name, seconds in (("p50", percentiles[49]), ("p99", percentiles[98])):
-        print(f"{name} {seconds * 1000:.2f} ms, {seconds / PERIOD_SECONDS:.5f} of the period")
+    figures = []
+    for percent in (50, 99):
+        seconds = percentile(taken, percent)
+        share = f"{seconds / PERIOD_SECONDS:.2%} of the period"
+        figures.append(Figure(f"one decision for five pairs, p{percent}", seconds * 1000, "ms", note=share))
+    return tell(figures, options)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -28,9 +28,6 @@ CALLED_FROM_OUTSIDE = (
 
 # What is offered and not called from inside: each with who it is for.
 OFFERED = (
-    # The wire's vocabulary is whole (protocol, sections 4, 5 and 10); every shape is held to its samples.
-    "RateLimitBody", "ServerPing", "ExchangeInfo", "OhlcRow", "SubmitRequest", "WelcomeFrame", "TickerAllFrame",
-    "TradeListFrame", "TradeFrame", "KlineFrame", "UserTradeFrame", "OrderMatchFrame", "OrderFrame",
     # The strategy language, for users' own strategies.
     "sma", "crosses_below",
     # Research, called from a person's own script.

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from btcbot.exchange.errors import (
+    SERVER_ERROR,
     Malformed,
     NotTheExchange,
     Refused,
@@ -16,13 +17,14 @@ from btcbot.exchange.errors import (
     Unavailable,
     is_unauthorized,
     snippet,
+    system_word,
 )
 from btcbot.exchange.http import HttpAnswer
 from btcbot.exchange.json_text import read_json
 from btcbot.exchange.wire import Envelope
 
 T = TypeVar("T")
-OK, BAD_REQUEST, SERVER_ERROR = 200, 400, 500
+OK, BAD_REQUEST = 200, 400
 _ENVELOPE: TypeAdapter[Envelope] = TypeAdapter(Envelope)
 
 
@@ -50,11 +52,14 @@ def document_of(answer: HttpAnswer, what: str) -> object:
 
 
 def envelope_of(answer: HttpAnswer, what: str) -> Envelope:
-    """The envelope of an answer of the API host, whatever it says."""
+    """The envelope of an answer of the API host, whatever it says but that the exchange is out of order."""
     document = document_of(answer, what)
     if not isinstance(document, dict):
         raise NotTheExchange(f"{what}: HTTP {answer.status} with JSON that is no answer of the exchange", answer.status)
-    return shaped(_ENVELOPE, document, what)
+    envelope = shaped(_ENVELOPE, document, what)
+    if word := system_word(envelope.message, envelope.code):
+        raise Unavailable(f"{what}: HTTP {answer.status}: {word}", answer.status, word)
+    return envelope
 
 
 def data_of(answer: HttpAnswer, adapter: TypeAdapter[T], what: str) -> T:
@@ -70,6 +75,6 @@ def success_data(answer: HttpAnswer, what: str) -> Any:
     if is_unauthorized(answer.status, message):
         raise Unauthorized(message or f"HTTP {answer.status}")
     if answer.status != OK or envelope.success is not True or envelope.data is None:
-        said = snippet(message.encode()) or "no message"
+        said = snippet(message.encode(errors="replace")) or "no message"
         raise Refused(f"{what}: HTTP {answer.status}: {said}", answer.status, message)
     return envelope.data

@@ -12,6 +12,7 @@ from btcbot.exchange.errors import (
     NotSent,
     NotTheExchange,
     RateLimited,
+    StampsAhead,
     Unavailable,
     is_unauthorized,
     snippet,
@@ -38,7 +39,7 @@ class CancelClient:
                 # The number belongs in the query: in a body it is not seen (protocol 5.3).
                 Endpoint.CANCEL, "DELETE", "/api/v1/order", (("id", str(exchange_order_id)),), None, CANCEL_SECONDS,
             )  # fmt: skip
-        except (RateLimited, NotSent, NoAnswer, NotTheExchange) as error:
+        except (RateLimited, StampsAhead, NotSent, NoAnswer, NotTheExchange) as error:
             return Silent(str(error))
         return receipt_of(answer)
 

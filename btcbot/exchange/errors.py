@@ -8,8 +8,10 @@ import re
 
 from btcbot.domain.errors import ExchangeUnreachable, KeyRefused, ReadFailed
 
+SERVER_ERROR = 500
 SNIPPET_BYTES_MAX = 200
 _TOKEN = re.compile(r"[A-Za-z0-9+/=_-]{20,}")  # whatever could be a key or a signature
+_WORD = re.compile(r"[A-Z]+(_[A-Z]+)+")  # FAILED_INVALID_PRICE_SCALE: the exchange's own words are none
 
 SUBMIT_REFUSALS = frozenset(
     {
@@ -41,6 +43,7 @@ SUBMIT_REFUSALS = frozenset(
 )
 CANCEL_REFUSALS = frozenset({"NO_ORDER_MATCHES_YOUR_REQUEST", "ORDER_COULD_NOT_BE_CANCELED", "ORDER_CANCEL_BLOCKED"})
 ORDER_NOT_FOUND = "Order not found"
+SYSTEM_WORDS = frozenset({"SYSTEM_UNDER_MAINTENANCE", "INTERNAL_ERROR", "SYSTEM_ERROR"})
 
 
 class NotSent(ExchangeUnreachable):
@@ -60,11 +63,15 @@ class NotTheExchange(ExchangeUnreachable):
 
 
 class Unavailable(ExchangeUnreachable):
-    """The exchange says that it is out of order: a 5xx or maintenance (protocol, section 8)."""
+    """The exchange says that it is out of order: a 5xx or maintenance (protocol, section 8).
 
-    def __init__(self, what: str, status: int) -> None:
+    `word` is the one of `SYSTEM_WORDS` that it said so with; empty where the status alone did.
+    """
+
+    def __init__(self, what: str, status: int, word: str = "") -> None:
         super().__init__(what)
         self.status = status
+        self.word = word
 
 
 class Malformed(ReadFailed):
@@ -92,6 +99,19 @@ class RateLimited(ReadFailed):
         self.seconds = seconds
 
 
+class StampsAhead(ReadFailed):
+    """The stamps of this key lie in the exchange's future, because its clock was once measured wrongly.
+
+    They may only rise, so nothing can be signed until the exchange's time has caught up.
+    """
+
+    next_step = "the clock is measured again; signing goes on by itself once the exchange's time has caught up"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the next stamp of this key would be {seconds:.1f} s ahead of the exchange's time")
+        self.seconds = seconds
+
+
 class Unauthorized(ReadFailed):
     """A private call was not let in (protocol, section 3)."""
 
@@ -110,8 +130,13 @@ class PrivateCallsStopped(KeyRefused):
 
 
 def is_unauthorized(status: int, message: str) -> bool:
-    """`success: true` has been seen with all of these."""
-    return status in (401, 403) or message.startswith("Unauthorized")
+    """`success: true` has been seen with all of these, and the one about the nonce under HTTP 400 (protocol 3)."""
+    return status in (401, 403) or message.startswith(("Unauthorized", "Nonce "))
+
+
+def system_word(message: str | None, code: int | str | None) -> str:
+    """The word for being out of order, or nothing. It may stand in both places, under any status (open question F4)."""
+    return next((word for word in (message, code) if isinstance(word, str) and word in SYSTEM_WORDS), "")
 
 
 def is_about_nonce(message: str) -> bool:
@@ -127,4 +152,4 @@ def snippet(body: bytes) -> str:
     """The first bytes of something unexpected, fit for a log line: printable, short, without anything like a secret."""
     text = body[:SNIPPET_BYTES_MAX].decode("utf-8", "replace")
     printable = "".join(character if character.isprintable() else " " for character in text)
-    return _TOKEN.sub("***", " ".join(printable.split()))
+    return _TOKEN.sub(lambda found: found[0] if _WORD.fullmatch(found[0]) else "***", " ".join(printable.split()))

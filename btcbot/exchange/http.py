@@ -1,13 +1,22 @@
 """One request, one answer. The only module that knows httpx.
 
-Promises: no retries, no redirects, nothing read from the environment, TLS verified, no more than `BYTES_MAX` of an
-answer taken in, every wait bounded. It knows one thing that matters more than the rest: whether a failure proves that
-no byte of the request left (`NotSent`), or proves nothing (`NoAnswer`).
+Promises: no retries, no redirects, no cookies, nothing read from the environment, TLS verified, at most `BYTES_MAX` of
+an answer taken in, every wait bounded. It knows one thing that matters more than the rest: whether a failure proves
+that no byte of the request left (`NotSent`), or proves nothing (`NoAnswer`).
+
+Requests go to httpx's transport, past its client: what the client would add (merged headers and cookies, redirects,
+authentication, a timer for each read and write) we either must not have or pay for on every order.
 """
 
 import asyncio
-from collections.abc import Mapping
+import math
+import ssl
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import cache, lru_cache
+from urllib.parse import urlencode
 
 import httpx
 
@@ -15,15 +24,17 @@ from btcbot.exchange.errors import NoAnswer, NotSent, NotTheExchange
 from btcbot.exchange.json_text import BYTES_MAX
 
 CONNECT_SECONDS = 10.0
-KEEPALIVE_SECONDS = 300.0  # httpx counts real seconds; an order should find its connection warm
+KEEPALIVE_SECONDS = 60.0  # real seconds, whatever the clock rate; a server is told to give up after 75 or later
 CONNECTIONS_MAX = 8
+URLS_KEPT = 64
 RETRY_AFTER_MAX = 3600.0
 Query = tuple[tuple[str, str], ...]
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """Status and body; `retry_after` in seconds when the header named a number."""
+    """Status and body; `retry_after` in seconds when a header said how long to stay away."""
 
     status: int
     body: bytes
@@ -31,21 +42,39 @@ class HttpAnswer:
 
 
 class Http:
-    """One host, a few kept connections."""
+    """One host, a few kept connections.
 
-    def __init__(self, base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            transport=transport,
+    `open_at` is when an answer last left its connection open, in the loop's time, `in_flight` how many requests wait.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        connections_max: int = CONNECTIONS_MAX,
+    ) -> None:
+        self.open_at = -math.inf
+        self.in_flight = 0
+        base = httpx.URL(base_url)
+        self.netloc = base.netloc.decode("ascii")
+        self._transport = transport or httpx.AsyncHTTPTransport(
+            verify=_tls(),
             trust_env=False,
-            follow_redirects=False,
             limits=httpx.Limits(
-                max_connections=CONNECTIONS_MAX,
-                max_keepalive_connections=CONNECTIONS_MAX,
+                max_connections=connections_max,
+                max_keepalive_connections=connections_max,
                 keepalive_expiry=KEEPALIVE_SECONDS,
             ),
+        )
+        prefix = base.raw_path.rstrip(b"/")
+        self._url_of = lru_cache(URLS_KEPT)(lambda target: base.copy_with(raw_path=prefix + target))
+        self._headers = (
+            (b"Host", base.netloc),
+            (b"Accept", b"application/json"),
             # Bodies come as they are: a compressed one could grow beyond any limit between two reads.
-            headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "btcbot"},
+            (b"Accept-Encoding", b"identity"),
+            (b"User-Agent", b"btcbot"),
         )
 
     async def send(
@@ -54,7 +83,7 @@ class Http:
         path: str,
         query: Query = (),
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers = (),
         body: bytes | None = None,
         timeout: float,
     ) -> HttpAnswer:
@@ -63,41 +92,97 @@ class Http:
         Raises `NotSent` when no connection was made, `NoAnswer` on everything else that breaks or takes longer than
         `timeout` in all, `NotTheExchange` when the answer is too large. A cancelled task may have sent the request.
         """
-        limits = httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
-        request = self._client.build_request(
-            method, path, params=query or None, headers=headers, content=body, timeout=limits
-        )
+        request = self._request(method, path, query, headers, body, timeout)
+        self.in_flight += 1
+        self.open_at = -math.inf
         try:
             async with asyncio.timeout(timeout):
-                response = await self._client.send(request, stream=True)
-                try:
-                    content = await _bounded_body(response)
-                finally:
-                    await response.aclose()
+                response = await self._transport.handle_async_request(request)
+                content = await _bounded_body(response)
+            if "close" not in response.headers.get("Connection", "").lower():
+                self.open_at = asyncio.get_running_loop().time()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
-            raise NotSent(f"no connection to {self._client.base_url.netloc.decode()} ({_named(error)})") from error
+            raise NotSent(f"no connection to {self.netloc} ({_named(error)})") from error
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:  # TimeoutError is an OSError
             raise NoAnswer(f"{method} {path} got no answer ({_named(error)})") from error
-        return HttpAnswer(response.status_code, content, _retry_after(response.headers.get("Retry-After")))
+        finally:
+            self.in_flight -= 1
+        return HttpAnswer(response.status_code, content, _retry_after(response.headers))
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
+
+    def _request(
+        self, method: str, path: str, query: Query, headers: Headers, body: bytes | None, timeout: float
+    ) -> httpx.Request:
+        target = path.encode("ascii")
+        if query:
+            target += b"?" + urlencode(query).encode("ascii")
+        length = () if body is None else ((b"Content-Length", b"%d" % len(body)),)
+        # Reads and writes need no timer of their own: the whole exchange has one. A connection that was not made in
+        # time is told apart, because then nothing was sent.
+        patience = min(CONNECT_SECONDS, timeout)
+        return httpx.Request(
+            method,
+            self._url_of(target),
+            headers=[*self._headers, *headers, *length],
+            stream=httpx.ByteStream(body or b""),
+            extensions={"timeout": {"connect": patience, "pool": patience}},
+        )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all connections: reading the certificates of all authorities takes longer than an order."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 async def _bounded_body(response: httpx.Response) -> bytes:
+    """The whole body. One that comes compressed although that was not asked for is opened within the same bound."""
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream), "an asynchronous transport gives asynchronous bodies"
     content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > BYTES_MAX:
-            raise NotTheExchange(f"an answer is larger than {BYTES_MAX} bytes", response.status_code)
+    try:
+        async for chunk in stream:
+            content += chunk
+            _require_bounded(content, response)
+    finally:
+        await stream.aclose()
+    if response.headers.get("Content-Encoding") == "gzip":
+        return _unzipped(bytes(content), response)
     return bytes(content)
+
+
+def _unzipped(content: bytes, response: httpx.Response) -> bytes:
+    try:
+        plain = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, BYTES_MAX + 1)
+    except zlib.error as error:
+        raise NotTheExchange(f"an answer cannot be decompressed ({error})", response.status_code) from error
+    _require_bounded(plain, response)
+    return plain
+
+
+def _require_bounded(content: bytes | bytearray, response: httpx.Response) -> None:
+    if len(content) > BYTES_MAX:
+        raise NotTheExchange(f"an answer is larger than {BYTES_MAX} bytes", response.status_code)
 
 
 def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:200]
 
 
-def _retry_after(text: str | None) -> float | None:
-    if text is None or not (text.isascii() and text.isdigit()):
+def _retry_after(headers: httpx.Headers) -> float | None:
+    """The longest stay that is named, in seconds; a date counts from the answer's own `Date` (open question F5)."""
+    named = (headers.get("Retry-After"), headers.get("X-Retry-After"))
+    stays = [stay for text in named if text is not None and (stay := _seconds(text, headers.get("Date"))) is not None]
+    return min(max(stays), RETRY_AFTER_MAX) if stays else None
+
+
+def _seconds(text: str, date: str | None) -> float | None:
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        stay = parsedate_to_datetime(text) - parsedate_to_datetime(date or "")
+    except (TypeError, ValueError):  # not a date, or one without a zone
         return None
-    return min(float(text), RETRY_AFTER_MAX)
+    return max(stay.total_seconds(), 0.0)

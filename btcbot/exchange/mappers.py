@@ -6,11 +6,12 @@ Raises `Malformed` where a payload has the right shape and says something that c
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from btcbot.domain.balances import Balance
 from btcbot.domain.instruments import Instrument
 from btcbot.domain.ledger import EntryKind, LedgerEntry
-from btcbot.domain.market import Book, Candle, Level
+from btcbot.domain.market import Book, Candle, Level, Ticker, Trade
 from btcbot.domain.money import ZERO, Amount, Asset, Price, Quantity
 from btcbot.domain.orders.evidence import Fill, VenueOrder, VenueStatus
 from btcbot.domain.orders.intents import Side
@@ -21,10 +22,14 @@ from btcbot.exchange.wire import (
     OrderBookData,
     OrderRow,
     SymbolRow,
+    TickerRow,
+    TradeRow,
     TransferRow,
     UserTradeRow,
 )
 
+# The exchange lists 99.91 and 9.91, users meet round numbers: whichever holds, an order of these is taken (A10).
+NOTIONAL_MIN_IN_PRACTICE = MappingProxyType({"TRY": Decimal(100), "USDT": Decimal(10)})
 _BALANCE_TOLERANCE = Decimal("0.00000001")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATUSES = {status.value: status for status in VenueStatus if status is not VenueStatus.OTHER}
@@ -40,7 +45,7 @@ def milliseconds_of(moment: datetime) -> int:
 
 
 def instrument_of(row: SymbolRow) -> Instrument:
-    """Grids from the scales; of two bounds the narrower counts. `tickSize` is a hint and ignored (protocol 4.1)."""
+    """Grids from the scales; of two bounds the narrower counts. `tickSize` is a hint and no grid (protocol 4.1)."""
     price_filter = next((each for each in row.filters if each.filter_type == "PRICE_FILTER"), None)
     if price_filter is None:
         raise Malformed(f"{row.name} has no price filter")
@@ -53,8 +58,9 @@ def instrument_of(row: SymbolRow) -> Instrument:
         lot_step=_step(row.numerator_scale),
         price_min=max(price_filter.min_price, row.minimum_limit_order_price or ZERO),
         price_max=min(price_filter.max_price, row.maximum_limit_order_price or price_filter.max_price),
-        notional_min=price_filter.min_exchange_value,
+        notional_min=max(price_filter.min_exchange_value, NOTIONAL_MIN_IN_PRACTICE.get(row.denominator, ZERO)),
         is_trading=is_trading,
+        price_tick=price_filter.tick_size if price_filter.tick_size > 0 else None,
     )
 
 
@@ -62,6 +68,22 @@ def book_of(data: OrderBookData) -> Book:
     bids = tuple(Level(price, quantity) for price, quantity in data.bids)
     asks = tuple(Level(price, quantity) for price, quantity in data.asks)
     return Book(bids, asks)
+
+
+def trade_of(row: TradeRow) -> Trade:
+    """The exchange's `tid` is text; its side is missing from older samples (protocol 4.4)."""
+    if row.price <= 0 or row.amount <= 0:
+        raise Malformed(f"trade {row.tid[:40]} of {row.pair} has an impossible price or amount")
+    side = None if row.side is None else side_of(row.side)
+    return Trade(row.tid, row.pair, side, row.price, row.amount, time_of(row.date))
+
+
+def ticker_of(row: TickerRow) -> Ticker:
+    """A pair that was not traded yet has zeros; nothing has less."""
+    numbers = (row.last, row.bid, row.ask, row.high, row.low, row.volume)
+    if min(numbers) < 0:
+        raise Malformed(f"the ticker of {row.pair} has a negative number")
+    return Ticker(row.pair, *numbers, time_of(row.timestamp))
 
 
 def candles_of(columns: Klines) -> Iterator[Candle]:

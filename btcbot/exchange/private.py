@@ -3,17 +3,23 @@
 Live and monitor share it; which calls exist is decided by who imports `account`, `cancel` and `submit`.
 """
 
+import asyncio
+import math
+
 from btcbot.domain.errors import KeyRefused, ReadFailed
 from btcbot.domain.events import Event
-from btcbot.domain.ports import Clock, Observer
+from btcbot.domain.ports import Clock, Observer, Sleeper
 from btcbot.domain.profiles import CommonProfile
-from btcbot.exchange.answers import BAD_REQUEST, OK, SERVER_ERROR, document_of, envelope_of
+from btcbot.exchange.answers import BAD_REQUEST, OK, envelope_of
 from btcbot.exchange.errors import (
+    SERVER_ERROR,
+    SYSTEM_WORDS,
     NoAnswer,
     NotSent,
     NotTheExchange,
     PrivateCallsStopped,
     RateLimited,
+    StampsAhead,
     Unauthorized,
     Unavailable,
     is_about_nonce,
@@ -21,8 +27,9 @@ from btcbot.exchange.errors import (
     snippet,
 )
 from btcbot.exchange.http import Http, HttpAnswer, Query
-from btcbot.exchange.limits import Budgets, Endpoint
-from btcbot.exchange.public import TOO_MANY_REQUESTS, PublicClient
+from btcbot.exchange.lanes import Lanes, Warming
+from btcbot.exchange.limits import TOO_MANY_REQUESTS, Budgets, Endpoint
+from btcbot.exchange.public import PublicClient
 from btcbot.exchange.reads import READ_SECONDS, with_retries
 from btcbot.exchange.signing import Signer
 from btcbot.exchange.venue_clock import VenueClock
@@ -33,12 +40,19 @@ FORBIDDEN = 403
 
 
 class PrivateChannel:
-    """Signed calls of one key. Counts what goes wrong in a row, over all of them."""
+    """Signed calls of one key. Counts what goes wrong in a row, over all of them.
+
+    The exchange may insist that stamps rise in the order in which they arrive (open question D2), which over several
+    connections is not the order in which they were signed. So one read is signed and under way at a time, and none
+    while a submit or a cancel is: those wait for nobody, and no read signed later overtakes them.
+    """
 
     def __init__(
-        self, http: Http, signer: Signer, venue_clock: VenueClock, budgets: Budgets, observer: Observer
+        self, http: Http, orders: Lanes, signer: Signer, venue_clock: VenueClock, budgets: Budgets, observer: Observer
     ) -> None:
+        """`orders` is what submits and cancels go by, so that no slow read is ever before them."""
         self._http = http
+        self._orders = orders
         self._signer = signer
         self._venue_clock = venue_clock
         self._budgets = budgets
@@ -47,15 +61,20 @@ class PrivateChannel:
         self._unauthorized_in_a_row = 0
         self._failures_in_a_row = 0
         self._must_measure = False
+        self._reading = asyncio.Lock()
+        self._orders_under_way = 0
+        self._no_order_under_way = asyncio.Event()
+        self._no_order_under_way.set()
 
     @classmethod
     def connect(cls, profile: CommonProfile, clock: Clock, observer: Observer) -> "PrivateChannel":
         """Own connections and an own budget; nothing is sent yet."""
         budgets = Budgets(profile.role, clock)
         http = Http(profile.endpoints.api_url)
+        orders = Lanes.connect(profile.endpoints.api_url)
         venue_clock = VenueClock(PublicClient(http, http, budgets, observer), clock)
         signer = Signer(profile.credentials, venue_clock.now_ms)
-        return cls(http, signer, venue_clock, budgets, observer)
+        return cls(http, orders, signer, venue_clock, budgets, observer)
 
     @property
     def signer(self) -> Signer:
@@ -64,6 +83,10 @@ class PrivateChannel:
     @property
     def venue_clock(self) -> VenueClock:
         return self._venue_clock
+
+    def warming(self, pair: str, sleeper: Sleeper) -> Warming:
+        """Keeps the way of orders warm, with readings of a pair's ticker, while its `run()` runs."""
+        return Warming(self._orders, pair, self._budgets, sleeper, self._observer)
 
     def obstacle(self, endpoint: Endpoint) -> str | None:
         """Why a call that changes something should not even be tried now, or nothing (reliability I8, I9, I10)."""
@@ -80,15 +103,15 @@ class PrivateChannel:
         """Three failures of the exchange in a row: only reads probe whether it is back."""
         return self._failures_in_a_row >= FAILURES_IN_A_ROW_MAX
 
-    async def admit(self, endpoint: Endpoint) -> None:
-        """Wait for room in the budget of a call that `send_once` will make."""
-        await self._budgets.acquire(endpoint)
+    async def admit(self, endpoint: Endpoint, patience: float = math.inf) -> None:
+        """Wait for room in the budget of a call that `send_once` will make; see `Budgets.acquire`."""
+        await self._budgets.acquire(endpoint, patience)
 
     async def read(self, endpoint: Endpoint, path: str, query: Query = ()) -> HttpAnswer:
         """A signed GET, tried again where that can help. The answer is JSON; what it says is for the caller to judge.
 
         Raises `KeyRefused` when the key was never let in, `PrivateCallsStopped` after three refusals in a row,
-        `Unauthorized`, `RateLimited` or an `ExchangeUnreachable`.
+        `Unauthorized`, `RateLimited`, `StampsAhead` or an `ExchangeUnreachable`.
         """
 
         refusals = 0
@@ -96,14 +119,12 @@ class PrivateChannel:
         async def attempt() -> HttpAnswer:
             nonlocal refusals
             self._require_open()
-            if self._must_measure:
-                await self._venue_clock.measure()
-                self._must_measure = False
-            else:
-                await self._venue_clock.ensure_fresh()
             await self._budgets.acquire(endpoint)
-            self._require_open()
-            answer = await self.send_once(endpoint, "GET", path, query, None, READ_SECONDS)
+            async with self._reading:
+                self._require_open()
+                await self._measure_clock()
+                await self._no_order_under_way.wait()
+                answer = await self._signed(self._http, endpoint, "GET", path, query, None, READ_SECONDS)
             try:
                 return self._require_answer(endpoint, answer)
             except Unauthorized as error:
@@ -114,14 +135,40 @@ class PrivateChannel:
 
         return await with_retries(endpoint, attempt, self._observer)
 
+    async def _measure_clock(self) -> None:
+        if self._must_measure:
+            await self._venue_clock.measure()
+            self._must_measure = False
+        else:
+            await self._venue_clock.ensure_fresh()
+
     async def send_once(
         self, endpoint: Endpoint, method: str, path: str, query: Query, body: bytes | None, timeout: float
     ) -> HttpAnswer:
-        """Sign and send exactly one request, waiting for nothing before it. Raises `NotSent`, `NoAnswer`, …"""
+        """Sign and send exactly one submit or cancel, waiting for nothing before it.
+
+        Raises `StampsAhead` and `NotSent` before any byte left, `NoAnswer` or `NotTheExchange` when that is unknown.
+        """
+        self._orders_under_way += 1
+        self._no_order_under_way.clear()
         try:
-            answer = await self._http.send(
-                method, path, query, headers=self._signer.headers(), body=body, timeout=timeout
-            )
+            return await self._signed(self._orders, endpoint, method, path, query, body, timeout)
+        finally:
+            self._orders_under_way -= 1
+            if self._orders_under_way == 0:
+                self._no_order_under_way.set()
+
+    async def _signed(
+        self, way: Http | Lanes, endpoint: Endpoint, method: str, path: str, query: Query, body: bytes | None,
+        timeout: float,
+    ) -> HttpAnswer:  # fmt: skip
+        try:
+            headers = self._signer.headers()
+        except StampsAhead:
+            self._must_measure = True
+            raise
+        try:
+            answer = await way.send(method, path, query, headers=headers, body=body, timeout=timeout)
         except (NotSent, NoAnswer, NotTheExchange) as error:
             self._failures_in_a_row += 1
             self._observer.observed(Event.REQUEST_FAILED, endpoint=str(endpoint), error=str(error))
@@ -130,13 +177,15 @@ class PrivateChannel:
         return answer
 
     async def aclose(self) -> None:
+        await self._orders.aclose()
         await self._http.aclose()
 
     def _note(self, endpoint: Endpoint, answer: HttpAnswer) -> None:
         """What this answer means for the calls after it."""
         message = message_of(answer)
         # A 403 without a word is the edge's own page, not the exchange speaking (protocol, section 1).
-        if answer.status >= SERVER_ERROR or (answer.status == FORBIDDEN and not message):
+        is_edge = answer.status >= SERVER_ERROR or (answer.status == FORBIDDEN and not message)
+        if is_edge or message in SYSTEM_WORDS:
             self._failures_in_a_row += 1
             self._observer.observed(
                 Event.REQUEST_FAILED, endpoint=str(endpoint), status=answer.status, said=snippet(answer.body)
@@ -168,11 +217,11 @@ class PrivateChannel:
         message = message_of(answer)
         if is_unauthorized(answer.status, message):
             self._require_open()
-            document_of(answer, endpoint)  # an HTML page with a 403 is not the exchange speaking
+            envelope_of(answer, endpoint)  # an HTML page with a 403 is not the exchange speaking
             if not self._was_let_in and not is_about_nonce(message):
                 raise KeyRefused(f"the exchange refused the API key: {message or answer.status}")
             raise Unauthorized(message or f"HTTP {answer.status}")
-        document_of(answer, endpoint)
+        envelope_of(answer, endpoint)  # what is worth another try raises here, inside the retries
         return answer
 
 
@@ -180,5 +229,7 @@ def message_of(answer: HttpAnswer) -> str:
     """The message of an answer, or nothing when it has none: never a reason to fail."""
     try:
         return envelope_of(answer, "an answer").message or ""
-    except (NotTheExchange, Unavailable, ReadFailed):
+    except Unavailable as error:
+        return error.word
+    except (NotTheExchange, ReadFailed):
         return ""

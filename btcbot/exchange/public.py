@@ -7,19 +7,18 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from btcbot.domain.instruments import Instrument
-from btcbot.domain.market import Book, Candle
+from btcbot.domain.market import Book, Candle, Ticker, Trade
 from btcbot.domain.ports import Observer
 from btcbot.domain.profiles import Endpoints
 from btcbot.exchange.answers import OK, data_of, document_of, shaped, success_data
 from btcbot.exchange.errors import Malformed, Refused
 from btcbot.exchange.http import Http, HttpAnswer, Query
-from btcbot.exchange.limits import Budgets, Endpoint
-from btcbot.exchange.mappers import book_of, candles_of, instrument_of, time_of
+from btcbot.exchange.limits import TOO_MANY_REQUESTS, Budgets, Endpoint
+from btcbot.exchange.mappers import book_of, candles_of, instrument_of, ticker_of, time_of, trade_of
 from btcbot.exchange.reads import READ_SECONDS, with_retries
 from btcbot.exchange.wire import Klines, OrderBookData, ServerTime, SymbolRow, TickerRow, TradeRow
 
 T = TypeVar("T")
-TOO_MANY_REQUESTS = 429
 BOOK_LEVELS = 100  # the exchange's cap, whatever is asked for
 TRADES_MAX = 50
 
@@ -72,15 +71,16 @@ class PublicClient:
         data = data_of(answer, _BOOK, Endpoint.BOOK)
         return book_of(data), time_of(data.timestamp)
 
-    async def tickers(self) -> tuple[TickerRow, ...]:
+    async def tickers(self) -> tuple[Ticker, ...]:
+        """Of all pairs, a second old or so."""
         answer = await self._read(Endpoint.TICKER, self._api, "/api/v2/ticker", ())
-        return data_of(answer, _TICKERS, Endpoint.TICKER)
+        return tuple(ticker_of(row) for row in data_of(answer, _TICKERS, Endpoint.TICKER))
 
-    async def trades(self, pair: str) -> tuple[TradeRow, ...]:
+    async def trades(self, pair: str) -> tuple[Trade, ...]:
         """The last prints of the public tape, newest first."""
         query = (("pairSymbol", pair), ("last", str(TRADES_MAX)))
         answer = await self._read(Endpoint.TRADES, self._api, "/api/v2/trades", query)
-        return data_of(answer, _TRADES, Endpoint.TRADES)
+        return tuple(trade_of(row) for row in data_of(answer, _TRADES, Endpoint.TRADES))
 
     async def candles(self, pair: str, minutes: int, since: datetime, until: datetime) -> tuple[Candle, ...]:
         """Candles opened within both borders, which lie on the grid; the running one is among them when asked for."""

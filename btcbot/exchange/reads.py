@@ -7,8 +7,15 @@ import stamina
 
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Observer
-from btcbot.exchange.answers import SERVER_ERROR
-from btcbot.exchange.errors import NoAnswer, NotSent, NotTheExchange, RateLimited, Unauthorized, Unavailable
+from btcbot.exchange.errors import (
+    SERVER_ERROR,
+    NoAnswer,
+    NotSent,
+    NotTheExchange,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
 from btcbot.exchange.limits import Endpoint
 
 T = TypeVar("T")

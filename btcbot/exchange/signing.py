@@ -12,6 +12,10 @@ from collections.abc import Callable
 
 from btcbot.domain.errors import ConfigurationError
 from btcbot.domain.profiles import Credentials
+from btcbot.exchange.errors import StampsAhead
+
+AHEAD_MS_MAX = 2_500  # half of what the exchange tolerates (reliability I7)
+_CONTENT_TYPE = (b"Content-Type", b"application/json")
 
 
 class Signer:
@@ -28,6 +32,7 @@ class Signer:
         except (binascii.Error, ValueError):
             # Not chained: the error below it would quote the secret.
             raise ConfigurationError("BTCTURK_API_SECRET is not base64, or BTCTURK_API_KEY is not ASCII") from None
+        self._identity = (b"X-PCK", prefix)
         self._keyed = hmac.new(secret, prefix, hashlib.sha256)
 
     def stamp(self) -> int:
@@ -35,25 +40,26 @@ class Signer:
         self._last = max(self._now_ms(), self._last + 1)
         return self._last
 
-    def headers(self) -> dict[str, str]:
-        """For exactly one request, made at the last moment: the exchange takes a stamp for five seconds."""
-        stamp = str(self.stamp())
-        return {
-            "X-PCK": self._key,
-            "X-Stamp": stamp,
-            "X-Signature": self._signature(stamp),
-            "Content-Type": "application/json",
-        }
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """For exactly one request, made at the last moment: the exchange takes a stamp for five seconds.
+
+        Raises `StampsAhead` when the next stamp would lie further in the exchange's future than is safe.
+        """
+        ahead = self._last + 1 - self._now_ms()
+        if ahead > AHEAD_MS_MAX:
+            raise StampsAhead(ahead / 1000)
+        stamp = b"%d" % self.stamp()
+        return self._identity, (b"X-Stamp", stamp), (b"X-Signature", self._signature(stamp)), _CONTENT_TYPE
 
     def login_signature(self, nonce: int) -> str:
         """For the socket's login. The nonce is a constant, so this never changes: never logged (protocol 10.5)."""
-        return self._signature(str(nonce))
+        return self._signature(b"%d" % nonce).decode("ascii")
 
     @property
     def public_key(self) -> str:
         return self._key
 
-    def _signature(self, message: str) -> str:
-        mac = self._keyed.copy()
-        mac.update(message.encode("ascii"))
-        return base64.b64encode(mac.digest()).decode("ascii")
+    def _signature(self, message: bytes) -> bytes:
+        mac = self._keyed.copy()  # the key and the first half of the message are in it already
+        mac.update(message)
+        return base64.b64encode(mac.digest())

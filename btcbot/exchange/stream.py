@@ -1,33 +1,48 @@
 """The WebSocket feed (protocol, section 10): connect, join, hand frames on, notice silence, come back.
 
-Promises: at most six connection attempts a minute; a connection on which neither a frame nor a ping was heard for
-45 seconds is replaced; after each connect everything is joined again, since nothing is remembered there. An open
-socket proves nothing about the data: freshness is judged by who receives the frames.
+Promises:
+
+1. At most three connection attempts in any minute, and none inside a block that the exchange announced.
+2. A connection on which neither a frame nor a ping was heard for 45 seconds is replaced. An open socket proves nothing
+   about the data: freshness is judged by who receives the frames.
+3. After each connect everything is joined again, since nothing is remembered there.
+4. A frame is handed on where it comes off the socket. No queue stands between: a slow receiver slows the sender down.
+5. Every few hours, between two batches, a connection is renewed: nobody knows how long one lasts (open question E5).
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Protocol
 
 from aiolimiter import AsyncLimiter
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
-from websockets.frames import Frame, Opcode
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.protocol import Event as ProtocolEvent
 
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Clock, Observer, Sleeper
 from btcbot.exchange.errors import Malformed, snippet
-from btcbot.exchange.json_text import BYTES_MAX, read_json
+from btcbot.exchange.frame_text import write_frame
+from btcbot.exchange.json_text import BYTES_MAX
 from btcbot.exchange.wire import LoginFrame, SubscribeFrame
 
 SILENCE_SECONDS_MAX = 45.0
-OPEN_SECONDS = 10.0
+LOOK_SECONDS = 1.0  # how often the watch looks whether anything was heard
+OPEN_SECONDS = 10.0  # for the handshake; as much again for joining everything
 CLOSE_SECONDS = 2.0
 BACKOFF_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-ATTEMPTS_BURST, ATTEMPTS_PERIOD = 2, 30.0  # two at once, then one in 15 s: six in any minute
+# The exchange allows an address 15 attempts a minute. Two of live, one of the monitor, one of a recorder and one of a
+# person's own: three attempts a minute for each.
+ATTEMPTS_BURST, ATTEMPTS_PERIOD = 2, 62.0
+BLOCK_SECONDS_UNSAID, BLOCK_SECONDS_MAX = 60.0, 3600.0
+RENEW_SECONDS = 4 * 3600.0
+QUIET_SECONDS = 0.2  # no frame for so long: a moment between two batches
+QUIET_AWAITED_SECONDS = 300.0  # then a connection that is never quiet is renewed all the same
 REFUSALS_TOLD_MAX = 20  # malformed frames reported per connection; the rest is only counted
 
 Channel = tuple[str, str]
@@ -35,13 +50,23 @@ Channel = tuple[str, str]
 
 
 class FrameHandler(Protocol):
-    """Who listens. `frame` may raise `Malformed`: the frame is reported and dropped, the connection stays."""
+    """Who listens, and does not wait. `frame` may raise `Malformed`: the frame is reported and dropped, the connection
+    stays. Whatever else it raises ends the stream."""
 
     def connected(self) -> None: ...
 
-    def frame(self, kind: int, body: dict[str, object]) -> None: ...
+    def frame(self, text: bytes) -> None: ...
 
     def lost(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a connection ended, or why there was none."""
+
+    reason: str
+    is_planned: bool = False
+    blocked_seconds: float | None = None
 
 
 class Stream:
@@ -56,8 +81,12 @@ class Stream:
         *,
         name: str,
         login: Callable[[], LoginFrame | None] = lambda: None,
+        renew_seconds: float = RENEW_SECONDS,
     ) -> None:
-        """`login` makes the first frame of each connection, where there is one; it is sent and never shown."""
+        """`login` makes the first frame of each connection, where there is one; it is sent and never shown.
+
+        Streams of one address should not be renewed together: give them different times.
+        """
         self._url = url
         self._channels = tuple(channels)
         self._handler = handler
@@ -66,8 +95,9 @@ class Stream:
         self._observer = observer
         self._name = name
         self._login = login
+        self._renew_seconds = renew_seconds
         self._attempts = AsyncLimiter(ATTEMPTS_BURST, ATTEMPTS_PERIOD)
-        self._connection: _HearingConnection | None = None
+        self._connection: _HandingConnection | None = None
         self._refused = 0
 
     async def run(self) -> None:
@@ -76,73 +106,85 @@ class Stream:
         while True:
             await self._attempts.acquire()
             began = self._clock.monotonic()
-            reason = await self._one_connection()
-            self._observer.observed(Event.STREAM_LOST, stream=self._name, reason=reason)
+            ending = await self._one_connection()
+            if ending.is_planned:
+                self._observer.observed(Event.STREAM_RENEWED, stream=self._name)
+                failures = 0
+                continue
+            self._observer.observed(Event.STREAM_LOST, stream=self._name, reason=ending.reason)
+            if ending.blocked_seconds is not None:
+                self._observer.observed(Event.RATE_LIMITED, endpoint="connect", seconds=ending.blocked_seconds)
+                await self._sleeper.sleep(ending.blocked_seconds)
+                continue
             was_good = self._clock.monotonic() - began > SILENCE_SECONDS_MAX
             failures = 0 if was_good else failures + 1
             await self._sleeper.sleep(BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])
 
     async def join(self, channel: Channel, *, join: bool = True) -> None:
         """Join or leave one channel. Without a connection this does nothing: a new one joins all."""
-        frame = SubscribeFrame(channel=channel[0], event=channel[1], join=join)
-        await self._send(frame.type, frame.model_dump(by_alias=True))
+        await self._send(write_frame(SubscribeFrame(channel=channel[0], event=channel[1], join=join)))
 
-    def abandon(self) -> None:
+    def abandon(self, reason: str = "for a fresh one") -> None:
         """Give the connection up at once; `run` makes another."""
         if self._connection is not None:
-            self._connection.transport.abort()
+            self._connection.give_up(f"given up: {reason}")
 
-    async def _one_connection(self) -> str:
-        """Live through one connection; says how it ended."""
+    async def _one_connection(self) -> _Ending:
+        """Live through one connection."""
         try:
             async with _Connect(
-                self._url, create_connection=_HearingConnection, logger=_SILENT, proxy=None, compression=None,
-                max_size=BYTES_MAX, max_queue=256, open_timeout=OPEN_SECONDS, close_timeout=CLOSE_SECONDS,
-                ping_interval=None, user_agent_header="btcbot",
+                self._url, create_connection=_HandingConnection, logger=_SILENT, proxy=None, compression=None,
+                max_size=BYTES_MAX, open_timeout=OPEN_SECONDS, close_timeout=CLOSE_SECONDS, ping_interval=None,
+                user_agent_header="btcbot",
             ) as connection:  # fmt: skip
-                assert isinstance(connection, _HearingConnection), "the connection is made by our class"
-                connection.clock = self._clock
-                connection.heard_at = self._clock.monotonic()
+                assert isinstance(connection, _HandingConnection), "the connection is made by our class"
                 self._connection = connection
                 self._refused = 0
                 self._observer.observed(Event.STREAM_CONNECTED, stream=self._name)
                 try:
                     self._handler.connected()
-                    await self._introduce()
+                    connection.hand_to(self._take)
+                    async with asyncio.timeout(OPEN_SECONDS):
+                        await self._introduce()
                     return await self._listen(connection)
                 finally:
+                    connection.hand_to(lambda text: None)  # what comes while it closes is nobody's any more
                     self._connection = None
                     self._handler.lost()
+        except InvalidStatus as error:
+            is_blocked = error.response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+            return _Ending(_named(error), blocked_seconds=_asked_for(error.response.headers) if is_blocked else None)
         except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, EOFError) as error:
-            return f"{type(error).__name__}: {error}"[:200]
+            return _Ending(_named(error))
 
     async def _introduce(self) -> None:
         login = self._login()
         if login is not None:
-            await self._send(login.type, login.model_dump(by_alias=True))
+            await self._send(write_frame(login))
         for channel in self._channels:
             await self.join(channel)
 
-    async def _listen(self, connection: "_HearingConnection") -> str:
+    async def _listen(self, connection: "_HandingConnection") -> _Ending:
+        """Watch while the connection hands its frames on by itself."""
+        opened_at = heard_at = self._clock.monotonic()
+        heard = connection.heard
         while True:
-            silent_for = self._clock.monotonic() - connection.heard_at
-            if silent_for >= SILENCE_SECONDS_MAX:
-                return f"neither a frame nor a ping for {silent_for:.0f} s"
-            try:
-                async with asyncio.timeout(SILENCE_SECONDS_MAX - silent_for):
-                    text = await connection.recv(decode=False)
-            except TimeoutError:
-                continue
-            self._take(text)
+            is_due = self._clock.monotonic() - opened_at >= self._renew_seconds
+            await asyncio.wait((connection.over,), timeout=QUIET_SECONDS if is_due else LOOK_SECONDS)
+            if connection.over.done():
+                return _Ending(connection.how_it_ended())
+            now = self._clock.monotonic()
+            is_quiet = connection.heard == heard
+            if is_due and (is_quiet or now - opened_at >= self._renew_seconds + QUIET_AWAITED_SECONDS):
+                return _Ending("renewed", is_planned=True)
+            if not is_quiet:
+                heard, heard_at = connection.heard, now
+            elif now - heard_at >= SILENCE_SECONDS_MAX:
+                return _Ending(f"neither a frame nor a ping for {now - heard_at:.0f} s")
 
     def _take(self, text: bytes) -> None:
         try:
-            frame = read_json(text)
-            match frame:
-                case [int(kind), dict(body)] if not isinstance(kind, bool):
-                    self._handler.frame(kind, body)
-                case _:
-                    raise Malformed("a frame is not a list of type and object")
+            self._handler.frame(text)
         except Malformed as error:
             self._refused += 1
             if self._refused <= REFUSALS_TOLD_MAX:
@@ -150,27 +192,77 @@ class Stream:
                     Event.FRAME_REFUSED, stream=self._name, error=str(error), begins=snippet(text), so_far=self._refused
                 )
 
-    async def _send(self, kind: int, body: dict[str, object]) -> None:
+    async def _send(self, text: str) -> None:
         if self._connection is None:
             return
         try:
-            await self._connection.send(json.dumps([kind, body], separators=(",", ":")))
+            await self._connection.send(text)
         except ConnectionClosed:
             return  # whoever listens on this connection hears the same, and says so
 
 
-class _HearingConnection(ClientConnection):
-    """Remembers when anything at all was heard, pings included: the library answers those without telling."""
+class _HandingConnection(ClientConnection):
+    """Hands each message on as it comes off the socket, and counts what was heard, pings included.
 
-    clock: Clock
-    heard_at: float
+    The library would queue messages and wake a task for each; at hundreds a second that costs as much as reading them.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.heard = 0
+        self._take: Callable[[bytes], None] | None = None
+        self._early: list[bytes] = []  # what came with the handshake
+        self._begun = bytearray()  # of a message in more than one frame; the library bounds the whole
+        self._defect: Exception | None = None
+        self._given_up = ""
+
+    @property
+    def over(self) -> asyncio.Future[None]:
+        """Done when the connection is gone."""
+        return self.connection_lost_waiter
+
+    def hand_to(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+        for message in self._early:
+            self._hand_on(message)
+        self._early.clear()
+
+    def how_it_ended(self) -> str:
+        """Raises what the receiver raised: a defect has to end more than a connection."""
+        if self._defect is not None:
+            raise self._defect
+        return self._given_up or _named(self.protocol.close_exc)
+
+    def give_up(self, reason: str) -> None:
+        self._given_up = reason
+        self.transport.abort()
 
     def process_event(self, event: ProtocolEvent) -> None:
-        super().process_event(event)
-        if isinstance(event, Frame) and event.opcode in (Opcode.PING, Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            clock = getattr(self, "clock", None)
-            if clock is not None:
-                self.heard_at = clock.monotonic()
+        if not isinstance(event, Frame):
+            super().process_event(event)
+        elif event.opcode in DATA_OPCODES:
+            self.heard += 1
+            if event.fin and not self._begun:
+                self._hand_on(bytes(event.data))
+                return
+            self._begun += event.data
+            if event.fin:
+                message = bytes(self._begun)
+                self._begun.clear()
+                self._hand_on(message)
+        else:
+            self.heard += event.opcode is Opcode.PING
+            super().process_event(event)
+
+    def _hand_on(self, message: bytes) -> None:
+        if self._take is None:
+            self._early.append(message)
+        elif self._defect is None:
+            try:
+                self._take(message)
+            except Exception as error:  # noqa: BLE001 - raised in `how_it_ended`, where somebody waits for it
+                self._defect = error
+                self.transport.abort()
 
 
 class _Connect(connect):
@@ -178,6 +270,16 @@ class _Connect(connect):
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def _asked_for(headers: Headers) -> float:
+    """How long to stay away after a 429."""
+    said = next(iter(headers.get_all("Retry-After")), "")
+    return min(float(said), BLOCK_SECONDS_MAX) if said.isascii() and said.isdigit() else BLOCK_SECONDS_UNSAID
 
 
 def _silent_logger() -> logging.Logger:

@@ -3,12 +3,12 @@
 Only `execution.live` imports this module.
 """
 
-import json
+from json import JSONEncoder
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from btcbot.domain.money import plain
+from btcbot.domain.money import ZERO, plain
 from btcbot.domain.orders.evidence import Accepted, AcceptedOtherwise, Answer, NoByteLeft, Silent, TurnedDown
 from btcbot.domain.orders.records import JournaledOrder
 from btcbot.exchange.answers import BAD_REQUEST, OK, envelope_of, shaped
@@ -18,20 +18,22 @@ from btcbot.exchange.errors import (
     NotSent,
     NotTheExchange,
     RateLimited,
+    StampsAhead,
     Unavailable,
     is_submit_refusal,
     is_unauthorized,
     snippet,
 )
 from btcbot.exchange.http import HttpAnswer
-from btcbot.exchange.limits import Endpoint
+from btcbot.exchange.limits import TOO_MANY_REQUESTS, Endpoint
 from btcbot.exchange.mappers import time_of
 from btcbot.exchange.private import PrivateChannel
-from btcbot.exchange.public import TOO_MANY_REQUESTS
 from btcbot.exchange.wire import SubmitData
 
 LIMIT = "limit"
+ADMISSION_SECONDS_MAX = 2.0
 _DATA: TypeAdapter[SubmitData] = TypeAdapter(SubmitData)
+_write = JSONEncoder(separators=(",", ":")).encode
 
 
 class SubmitClient:
@@ -41,14 +43,17 @@ class SubmitClient:
         self._timeout = timeout
 
     async def admit(self) -> NoByteLeft | None:
-        """Wait for room in the budget, before the last check of the arming. What speaks against sending comes back."""
+        """Wait for room in the budget, before the last check of the arming. What speaks against sending comes back.
+
+        The wait is short: an order decided on a market of seconds ago is not worth sending later.
+        """
         obstacle = self._channel.obstacle(Endpoint.SUBMIT)
         if obstacle is None and self._channel.is_troubled:
             obstacle = "the exchange failed several times in a row; reads probe whether it is back"
         if obstacle is not None:
             return NoByteLeft(obstacle)
         try:
-            await self._channel.admit(Endpoint.SUBMIT)
+            await self._channel.admit(Endpoint.SUBMIT, ADMISSION_SECONDS_MAX)
         except RateLimited as blocked:
             return NoByteLeft(str(blocked))
         return None
@@ -63,7 +68,7 @@ class SubmitClient:
             answer = await self._channel.send_once(
                 Endpoint.SUBMIT, "POST", "/api/v1/order", (), _body(order), self._timeout
             )
-        except NotSent as error:
+        except (NotSent, StampsAhead) as error:
             return NoByteLeft(str(error))
         except (NoAnswer, NotTheExchange) as error:
             return Silent(str(error))
@@ -81,9 +86,9 @@ def outcome_of(answer: HttpAnswer, order: JournaledOrder) -> Answer:
         return Silent(str(error))
     message = envelope.message or ""
     if is_unauthorized(answer.status, message) or answer.status == TOO_MANY_REQUESTS:
-        return TurnedDown(snippet(message.encode()) or f"HTTP {answer.status}")
+        return TurnedDown(snippet(message.encode(errors="replace")) or f"HTTP {answer.status}")
     if answer.status == BAD_REQUEST and is_submit_refusal(message):
-        return TurnedDown(message)
+        return TurnedDown(snippet(message.encode(errors="replace")))
     if answer.status != OK or envelope.success is not True or envelope.code not in (0, "SUCCESS"):
         return Silent(f"HTTP {answer.status}: {snippet(answer.body)}")
     return _accepted(envelope.data, order)
@@ -102,6 +107,7 @@ def _accepted(data: Any, order: JournaledOrder) -> Accepted | AcceptedOtherwise 
         "price": (taken.price, order.price),
         "quantity": (taken.quantity, order.quantity),
         "client_order_id": (taken.new_order_client_id, order.client_order_id),
+        "stop_price": (taken.stop_price or ZERO, ZERO),
     }
     wrong = [name for name, (theirs, ours) in echo.items() if theirs != ours]
     if wrong:
@@ -119,4 +125,4 @@ def _body(order: JournaledOrder) -> bytes:
         "price": plain(order.price),
         "newOrderClientId": order.client_order_id,
     }
-    return json.dumps(document, separators=(",", ":")).encode()
+    return _write(document).encode("ascii")

@@ -6,27 +6,15 @@ login the bot is slower to look, and otherwise the same.
 
 import asyncio
 
-from pydantic import TypeAdapter
-
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Clock, Observer, Sleeper
-from btcbot.exchange.answers import shaped
+from btcbot.exchange.frame_text import read_frame
 from btcbot.exchange.private import PrivateChannel
 from btcbot.exchange.stream import Stream
-from btcbot.exchange.wire import (
-    LOGIN,
-    ORDER_DELETE,
-    ORDER_INSERT,
-    ORDER_MATCH,
-    ORDER_UPDATE,
-    USER_TRADE,
-    LoginFrame,
-    LoginReplyFrame,
-)
+from btcbot.exchange.wire import LoginFrame, LoginReplyFrame, OrderFrame, OrderMatchFrame, UserTradeFrame
 
 NONCES = (3000, 15000)  # open question D3: the second is tried once, then REST has to do
-_OURS = frozenset({USER_TRADE, ORDER_MATCH, ORDER_INSERT, ORDER_DELETE, ORDER_UPDATE})
-_REPLY: TypeAdapter[LoginReplyFrame] = TypeAdapter(LoginReplyFrame)
+RENEW_SECONDS = 4.5 * 3600.0  # not when the market's connection is renewed
 
 
 class AccountHints:
@@ -40,7 +28,9 @@ class AccountHints:
         self._heard = asyncio.Event()
         self._gave_up = asyncio.Event()
         self._refusals = 0
-        self._stream = Stream(ws_url, (), self, clock, sleeper, observer, name="account", login=self._login)
+        self._stream = Stream(
+            ws_url, (), self, clock, sleeper, observer, name="account", login=self._login, renew_seconds=RENEW_SECONDS
+        )
 
     async def wait(self) -> None:
         await self._heard.wait()
@@ -62,11 +52,14 @@ class AccountHints:
     def lost(self) -> None:
         self._heard.set()
 
-    def frame(self, kind: int, body: dict[str, object]) -> None:
-        if kind in _OURS:
-            self._heard.set()
-        elif kind == LOGIN:
-            self._answered(shaped(_REPLY, body, "the answer to the login"))
+    def frame(self, text: bytes) -> None:
+        match read_frame(text):
+            case UserTradeFrame() | OrderMatchFrame() | OrderFrame():
+                self._heard.set()
+            case LoginReplyFrame() as reply:
+                self._answered(reply)
+            case _:
+                pass  # the welcome
 
     def _answered(self, reply: LoginReplyFrame) -> None:
         if reply.ok:
@@ -77,7 +70,7 @@ class AccountHints:
         if self._refusals >= len(NONCES):
             self._gave_up.set()
         else:
-            self._stream.abandon()
+            self._stream.abandon("the login was refused")
 
     def _login(self) -> LoginFrame:
         nonce = NONCES[min(self._refusals, len(NONCES) - 1)]

@@ -1,58 +1,52 @@
 """Keeps the books of all pairs from the WebSocket feed, and repairs them: leave and join, then a new connection.
 
 Each pair joins `obdiff` for the book and `ticker`, which repeats about every 760 ms whether or not anything changed and
-so proves that a quiet book is current (protocol 10.2 to 10.4).
+so proves that a quiet book is current (protocol 10.2 to 10.4). What arrives counts, never that a socket is open.
 """
 
 import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TypeVar
-
-from pydantic import TypeAdapter
 
 from btcbot.domain.events import Event
+from btcbot.domain.market import Book
 from btcbot.domain.ports import Clock, Observer, Sleeper
-from btcbot.exchange.answers import shaped
-from btcbot.exchange.stream import Stream
-from btcbot.exchange.wire import (
-    ACK,
-    BOOK_FULL,
-    BOOK_UPDATE,
-    TICKER_PAIR,
-    AckFrame,
-    BookFullFrame,
-    BookUpdateFrame,
-    TickerFrame,
-)
+from btcbot.exchange.errors import Malformed
+from btcbot.exchange.frame_text import pair_of, read_frame
+from btcbot.exchange.stream import RENEW_SECONDS, Channel, Stream
+from btcbot.exchange.wire import AckFrame, BookFullFrame, BookUpdateFrame, TickerFrame
 from btcbot.market_data.book import Taken
+from btcbot.market_data.cross_check import Verdict
 from btcbot.market_data.pair_book import PairBook
+from btcbot.market_data.subscriptions import Subscriptions
 
-T = TypeVar("T")
-FIRST_FRAME_SECONDS_MAX = 5.0  # from a join to the full frame
-DROPS_PERIOD_SECONDS = 60.0  # a new connection for one pair's sake, at most this often: the others lose theirs too
+TICKER_SILENT_SECONDS_MAX = 10.0  # it repeats every 0.76 s
+STALLED_SECONDS_MAX = 15.0  # without anything on any channel, whatever the socket says
+DROPS_PERIOD_SECONDS = 60.0  # a new connection at most this often: every book is lost with the old one
 TICK_SECONDS = 1.0
-
-_ACK: TypeAdapter[AckFrame] = TypeAdapter(AckFrame)
-_FULL: TypeAdapter[BookFullFrame] = TypeAdapter(BookFullFrame)
-_UPDATE: TypeAdapter[BookUpdateFrame] = TypeAdapter(BookUpdateFrame)
-_TICKER: TypeAdapter[TickerFrame] = TypeAdapter(TickerFrame)
 
 
 class BookFeed:
     def __init__(
-        self, url: str, books: Mapping[str, PairBook], clock: Clock, sleeper: Sleeper, observer: Observer
+        self,
+        url: str,
+        books: Mapping[str, PairBook],
+        clock: Clock,
+        sleeper: Sleeper,
+        observer: Observer,
+        *,
+        renew_seconds: float = RENEW_SECONDS,
     ) -> None:
         self._books = books
         self._clock = clock
         self._sleeper = sleeper
         self._observer = observer
         channels = [(channel, pair) for pair in books for channel in ("obdiff", "ticker")]
-        self._stream = Stream(url, channels, self, clock, sleeper, observer, name="market")
-        self._awaited_since: dict[str, float] = {}  # pairs that joined and have no full frame yet
-        self._was_rejoined: set[str] = set()
-        self._to_leave: set[str] = set()
-        self._to_join: set[str] = set()
+        self._subscriptions = Subscriptions(channels)
+        self._stream = Stream(
+            url, channels, self, clock, sleeper, observer, name="market", renew_seconds=renew_seconds
+        )  # fmt: skip
+        self._to_send: dict[Channel, bool] = {}  # to join, or to leave
         self._work = asyncio.Event()
         self._dropped_at: float | None = None
 
@@ -63,76 +57,93 @@ class BookFeed:
             tasks.create_task(self._repair())
             tasks.create_task(self._watch())
 
-    def disprove(self, pair: str, reason: str) -> None:
-        """What else is known contradicts this book: make it anew."""
-        self._books[pair].break_off()
-        self._ask_again(pair, reason)
+    def check(self, pair: str, book: Book, at: float) -> None:
+        """Take a whole book from REST, true at `at`, and hold the kept one against it."""
+        kept, now = self._books[pair], self._clock.monotonic()
+        verdict = kept.read(book, at, now)
+        if verdict is Verdict.AGREES and kept.numbering.agreed(now):
+            self._observer.observed(Event.BOOK_NUMBERS_RELAXED, pair=pair)
+        elif verdict is Verdict.DISPROVED:
+            if kept.numbering.contradicted(now):
+                self._restored(pair, "REST contradicts the book")
+            self._disprove(pair, "the order book over REST contradicts it")
 
     # ------------------------------------------------------------------------------ what the stream tells
 
     def connected(self) -> None:
-        now = self._clock.monotonic()
-        self._awaited_since = dict.fromkeys(self._books, now)
-        self._was_rejoined.clear()
-        self._to_leave.clear()
-        self._to_join.clear()
+        self._subscriptions.joined_all(self._clock.monotonic())
+        self._to_send.clear()
 
     def lost(self) -> None:
-        self._awaited_since.clear()
+        self._subscriptions.lost()
         for book in self._books.values():
             book.break_off()
 
-    def frame(self, kind: int, body: dict[str, object]) -> None:
+    def frame(self, text: bytes) -> None:
+        try:
+            frame = read_frame(text)
+        except Malformed:
+            pair = pair_of(text)
+            if pair is not None and pair in self._books:
+                self._disprove(pair, "a frame of it could not be read")
+            raise
         now = self._clock.monotonic()
-        if kind == BOOK_UPDATE:
-            update = shaped(_UPDATE, body, "an order book update")
-            if (book := self._books.get(update.pair)) is not None:
-                self._judge(update.pair, book.update(update, now))
-        elif kind == TICKER_PAIR:
-            ticker = shaped(_TICKER, body, "a ticker")
-            if (book := self._books.get(ticker.pair)) is not None:
-                self._compare(ticker.pair, book, ticker, now)
-        elif kind == BOOK_FULL:
-            full = shaped(_FULL, body, "an order book")
-            if (book := self._books.get(full.pair)) is not None and full.channel in (None, "obdiff"):
-                self._full(full, book, now)
-        elif kind == ACK:
-            self._acknowledged(shaped(_ACK, body, "an acknowledgement"))
+        match frame:
+            case BookUpdateFrame(pair=pair) if pair in self._books:
+                self._judge(pair, self._books[pair].update(frame, now), now)
+            case TickerFrame(pair=pair) if pair in self._books:
+                self._compare(frame, self._books[pair], now)
+            case BookFullFrame(pair=pair, channel=None | "obdiff") if pair in self._books:
+                self._begun(pair, self._books[pair].replace(frame, now), now)
+            case AckFrame():
+                self._acknowledged(frame, now)
+            case _:
+                pass  # nothing that we joined
 
-    def _full(self, full: BookFullFrame, book: PairBook, now: float) -> None:
-        taken = book.replace(full, now)
+    def _begun(self, pair: str, taken: Taken, now: float) -> None:
+        """A whole book came. One that cannot be is asked for again by the watch, when the next may be another."""
+        is_answer = self._subscriptions.served(("obdiff", pair), now)
+        if is_answer and taken is Taken.APPLIED:
+            self._observer.observed(Event.BOOK_RESYNCED, pair=pair, strays=self._books[pair].kept.strays)
+
+    def _judge(self, pair: str, taken: Taken, now: float) -> None:
+        channel = ("obdiff", pair)
         if taken is Taken.APPLIED:
-            self._awaited_since.pop(full.pair, None)
-            if full.pair in self._was_rejoined:
-                self._was_rejoined.discard(full.pair)
-                self._observer.observed(Event.BOOK_RESYNCED, pair=full.pair, number=full.change_set)
-        self._judge(full.pair, taken)
+            self._subscriptions.served(channel, now)
+        elif taken is not Taken.IGNORED:
+            self._begin_anew(channel, now, taken)
 
-    def _judge(self, pair: str, taken: Taken) -> None:
-        if taken in (Taken.GAPPED, Taken.IMPOSSIBLE):
-            self._ask_again(pair, str(taken))
-
-    def _compare(self, pair: str, book: PairBook, ticker: TickerFrame, now: float) -> None:
+    def _compare(self, ticker: TickerFrame, book: PairBook, now: float) -> None:
+        self._subscriptions.served(("ticker", ticker.pair), now)
         if not book.compare(_or_nothing(ticker.bid), _or_nothing(ticker.ask), now):
-            self.disprove(pair, "the ticker contradicts it")
+            self._disprove(ticker.pair, "the ticker contradicts it")
 
-    def _acknowledged(self, ack: AckFrame) -> None:
-        """`ok` proves nothing. That a leave was heard is what a new join has to wait for."""
-        verb, _, channel = ack.message.partition("|")
-        name, _, pair = channel.partition(":")
-        if verb == "leave" and name == "obdiff" and pair in self._books:
-            self._to_join.add(pair)
-            self._work.set()
+    def _acknowledged(self, ack: AckFrame, now: float) -> None:
+        """`ok` proves nothing, but a refused join was a second one: only leaving first brings data."""
+        verb, _, topic = ack.message.partition("|")
+        name, _, pair = topic.partition(":")
+        channel = (name, pair)
+        if verb == "leave" and self._subscriptions.left(channel, now):
+            self._send(channel, join=True)
+        elif verb == "join" and not ack.ok:
+            self._begin_anew(channel, now, "the join was refused")
 
     # ---------------------------------------------------------------------------------------- repairs
 
-    def _ask_again(self, pair: str, reason: str) -> None:
-        if pair in self._was_rejoined:
-            return
-        self._was_rejoined.add(pair)
-        self._awaited_since[pair] = self._clock.monotonic()
-        self._observer.observed(Event.BOOK_GAPPED, pair=pair, reason=reason)
-        self._to_leave.add(pair)
+    def _disprove(self, pair: str, reason: str) -> None:
+        """What else is known contradicts this book: make it anew."""
+        self._books[pair].break_off()
+        self._begin_anew(("obdiff", pair), self._clock.monotonic(), reason)
+
+    def _begin_anew(self, channel: Channel, now: float, reason: str) -> None:
+        if self._subscriptions.again(channel, now):
+            name, pair = channel
+            event = Event.BOOK_GAPPED if name == "obdiff" else Event.SUBSCRIPTION_SILENT
+            self._observer.observed(event, pair=pair, reason=reason)
+            self._send(channel, join=False)
+
+    def _send(self, channel: Channel, *, join: bool) -> None:
+        self._to_send[channel] = join
         self._work.set()
 
     async def _repair(self) -> None:
@@ -140,25 +151,38 @@ class BookFeed:
         while True:
             await self._work.wait()
             self._work.clear()
-            while self._to_leave:
-                await self._stream.join(("obdiff", self._to_leave.pop()), join=False)
-            while self._to_join:
-                await self._stream.join(("obdiff", self._to_join.pop()))
+            while self._to_send:
+                channel, join = self._to_send.popitem()
+                await self._stream.join(channel, join=join)
 
     async def _watch(self) -> None:
-        """A join that brings no full frame: join again once, then a new connection."""
         while True:
             await self._sleeper.sleep(TICK_SECONDS)
             now = self._clock.monotonic()
-            overdue = [pair for pair, since in self._awaited_since.items() if now - since > FIRST_FRAME_SECONDS_MAX]
-            for pair in overdue:
-                if pair not in self._was_rejoined:
-                    self._ask_again(pair, "no full frame after the join")
-                elif self._dropped_at is None or now - self._dropped_at > DROPS_PERIOD_SECONDS:
-                    self._dropped_at = now
-                    self._observer.observed(Event.BOOK_GAPPED, pair=pair, reason="no full frame after joining again")
-                    self._stream.abandon()
-                    break
+            for channel in self._subscriptions.overdue(now):
+                self._begin_anew(channel, now, "no data after the join")
+            for channel in self._subscriptions.silent(now, TICKER_SILENT_SECONDS_MAX):
+                if channel[0] == "ticker":
+                    self._begin_anew(channel, now, "the ticker fell silent")
+            for pair, book in self._books.items():
+                if not book.kept.is_whole and self._subscriptions.is_served(("obdiff", pair)):
+                    self._begin_anew(("obdiff", pair), now, "still without a book")
+                if book.numbering.cleared(now):
+                    self._restored(pair, "no number was left out for long")
+            self._drop_if_hopeless(now)
+
+    def _drop_if_hopeless(self, now: float) -> None:
+        """What leaving and joining does not repair needs a new connection; so does one that stalled."""
+        hopeless = [pair for name, pair in self._subscriptions.hopeless(now) if name == "obdiff"]
+        is_stalled = self._subscriptions.silent_seconds(now) > STALLED_SECONDS_MAX
+        is_allowed = self._dropped_at is None or now - self._dropped_at > DROPS_PERIOD_SECONDS
+        if is_allowed and (hopeless or is_stalled):
+            self._dropped_at = now
+            reason = f"no book of {hopeless[0]} after joining again" if hopeless else "no data on any channel"
+            self._stream.abandon(reason)
+
+    def _restored(self, pair: str, reason: str) -> None:
+        self._observer.observed(Event.BOOK_NUMBERS_RESTORED, pair=pair, reason=reason)
 
 
 def _or_nothing(price: Decimal) -> Decimal | None:

@@ -20,14 +20,15 @@ from btcbot.domain.ports import Clock, Observer, Sleeper
 from btcbot.domain.profiles import Endpoints, Role
 from btcbot.exchange.limits import Budgets
 from btcbot.exchange.public import PublicClient
+from btcbot.exchange.stream import RENEW_SECONDS
 from btcbot.exchange.venue_clock import ClockOffset, VenueClock
 from btcbot.market_data.book_feed import BookFeed
 from btcbot.market_data.candles import RESOLUTIONS_MINUTES, CandleSeries, calls_for, contiguous, opening_of
-from btcbot.market_data.pair_book import PREFERRED_SECONDS, PairBook, top_of
+from btcbot.market_data.pair_book import PREFERRED_SECONDS, PairBook
 from btcbot.market_data.watch import LevelWatch
 
 TICK_SECONDS = 1.0
-CROSS_CHECK_SECONDS = 30.0
+RENEW_STAGGER_SECONDS = 3600.0  # the monitor's connection is renewed later than live's: never both at once
 INFO_EVERY_SECONDS = 1800.0
 INFO_FRESH_SECONDS = 30.0  # the exchange caches it as long
 INFO_SECONDS_MAX = 3600.0  # with older rules no entry is made (reliability PT11)
@@ -49,6 +50,8 @@ class MarketData:
         clock: Clock,
         sleeper: Sleeper,
         observer: Observer,
+        *,
+        renew_seconds: float = RENEW_SECONDS,
     ) -> None:
         self._minutes = candle_interval // timedelta(minutes=1)
         if timedelta(minutes=self._minutes) != candle_interval or self._minutes not in RESOLUTIONS_MINUTES:
@@ -63,7 +66,7 @@ class MarketData:
         self._watch = LevelWatch()
         self._books = {pair: PairBook(partial(self._watch.see, pair)) for pair in pairs}
         self._series = {pair: CandleSeries(candle_interval) for pair in pairs}
-        self._feed = BookFeed(ws_url, self._books, clock, sleeper, observer)
+        self._feed = BookFeed(ws_url, self._books, clock, sleeper, observer, renew_seconds=renew_seconds)
         self._instruments: dict[str, Instrument] = {}
         self._info_at = 0.0
         self._checked_at: dict[str, float] = {}
@@ -83,7 +86,10 @@ class MarketData:
     ) -> "MarketData":
         """Own connections, and the rate budget of a role. Nothing is sent yet."""
         public = PublicClient.connect(endpoints, Budgets(role, clock), observer)
-        return cls(public, endpoints.ws_url, pairs, candle_interval, clock, sleeper, observer)
+        renew_seconds = RENEW_SECONDS if role is Role.LIVE else RENEW_SECONDS + RENEW_STAGGER_SECONDS
+        return cls(
+            public, endpoints.ws_url, pairs, candle_interval, clock, sleeper, observer, renew_seconds=renew_seconds
+        )
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:
@@ -191,9 +197,10 @@ class MarketData:
 
     def _needs_reading(self, pair: str) -> bool:
         now = self._clock.monotonic()
-        age = self._books[pair].kept_age_seconds(now)
+        book = self._books[pair]
+        age = book.kept_age_seconds(now)
         is_stale = age is None or age > PREFERRED_SECONDS
-        return is_stale or now - self._checked_at.get(pair, 0.0) > CROSS_CHECK_SECONDS
+        return is_stale or now - self._checked_at.get(pair, 0.0) > book.check_every_seconds(now)
 
     async def _read_book(self, pair: str) -> None:
         began = self._clock.monotonic()
@@ -201,13 +208,7 @@ class MarketData:
         book, stamped_at = await self._public.book(pair)
         # A fresh answer may carry an old book: the exchange's own time of it counts too (fault matrix, row 81).
         lag = max((self._venue_clock.now() - stamped_at).total_seconds(), 0.0)
-        proven_at = min(began, self._clock.monotonic() - lag)
-        kept = self._books[pair]
-        kept.read(top_of(book), proven_at)
-        bid = book.bids[0].price if book.bids else None
-        ask = book.asks[0].price if book.asks else None
-        if not kept.compare(bid, ask, proven_at):
-            self._feed.disprove(pair, "the order book over REST contradicts it")
+        self._feed.check(pair, book, min(began, self._clock.monotonic() - lag))
 
     # ----------------------------------------------------------------------------------------- candles
 

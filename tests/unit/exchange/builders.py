@@ -19,6 +19,7 @@ from btcbot.domain.profiles import Credentials, Role
 from btcbot.domain.secrets import Secret
 from btcbot.exchange.http import Http
 from btcbot.exchange.json_text import read_json
+from btcbot.exchange.lanes import Lanes
 from btcbot.exchange.limits import Budgets
 from btcbot.exchange.private import PrivateChannel
 from btcbot.exchange.public import PublicClient
@@ -89,11 +90,12 @@ class Bench:
         self.observer = Remembering()
         self.wire = CountingWire(self.clock, handler)
         http = Http("https://api.example.test", self.wire)
+        orders = Lanes([Http("https://api.example.test", self.wire)])
         self.budgets = Budgets(role, self.clock)
         self.public = PublicClient(http, http, self.budgets, self.observer)
         self.venue_clock = VenueClock(self.public, self.clock)
         self.signer = Signer(CREDENTIALS, self.venue_clock.now_ms)
-        self.channel = PrivateChannel(http, self.signer, self.venue_clock, self.budgets, self.observer)
+        self.channel = PrivateChannel(http, orders, self.signer, self.venue_clock, self.budgets, self.observer)
 
     @property
     def requests(self) -> list[httpx.Request]:

@@ -1,4 +1,6 @@
 import asyncio
+import gzip
+import ssl
 
 import httpx
 import pytest
@@ -102,26 +104,89 @@ async def test_cancelling_a_request_surfaces_as_cancelled() -> None:
         await task
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("55", 55.0), ("soon", None), ("-1", None), ("9" * 12, 3600.0)])
-async def test_retry_after_is_a_number_of_seconds_or_nothing(header: str, seconds: float | None) -> None:
-    answer = await http(lambda request: httpx.Response(429, headers={"Retry-After": header})).send(
-        "GET", "/x", timeout=5.0
-    )
+NOON = "Wed, 23 Sep 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "55"}, 55.0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "9" * 12}, 3600.0),
+        ({"Retry-After": ""}, None),
+        ({"X-Retry-After": "49"}, 49.0),
+        ({"Retry-After": "3", "X-Retry-After": "49"}, 49.0),  # the largest seen
+        ({"Retry-After": "Wed, 23 Sep 2026 12:00:49 GMT", "Date": NOON}, 49.0),
+        ({"Retry-After": "Wed, 23 Sep 2026 11:59:00 GMT", "Date": NOON}, 0.0),
+        ({"Retry-After": "Wed, 23 Sep 2026 12:00:49 GMT"}, None),  # by whose clock?
+        ({"Retry-After": "Wed, 23 Sep 2026 12:00:49", "Date": NOON}, None),
+        ({}, None),
+    ],
+)
+async def test_retry_after_is_a_number_of_seconds_or_a_date_or_nothing(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    answer = await http(lambda request: httpx.Response(429, headers=headers)).send("GET", "/x", timeout=5.0)
     assert answer.retry_after == seconds
+
+
+async def test_a_body_that_comes_compressed_unasked_is_opened() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        assert request.headers["Accept-Encoding"] == "identity"
+        stream = httpx.ByteStream(gzip.compress(b'{"pong":true}'))
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=stream)
+
+    assert (await http(handler).send("GET", "/x", timeout=5.0)).body == b'{"pong":true}'
+
+
+@pytest.mark.parametrize("body", [gzip.compress(b" " * (BYTES_MAX + 1)), b"not compressed at all"])
+async def test_a_compressed_body_cannot_grow_beyond_the_bound(body: bytes) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(body))
+
+    with pytest.raises(NotTheExchange):
+        await http(handler).send("GET", "/x", timeout=5.0)
+
+
+async def test_what_leaves_is_what_was_asked_for_and_nothing_is_kept_of_what_came() -> None:
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, headers={"Set-Cookie": "a=b; Path=/"})
+
+    client = Http("https://api.example.test/base", httpx.MockTransport(handler))
+    await client.send("POST", "/x", headers=((b"X-Stamp", b"1"),), body=b"{}", timeout=5.0)
+    await client.send("GET", "/y", (("pairSymbol", "BTC&TRY"), ("type", "buy"), ("type", "sell")), timeout=5.0)
+    post, get = seen
+    assert (post.method, str(post.url), post.content) == ("POST", "https://api.example.test/base/x", b"{}")
+    assert (post.headers["Host"], post.headers["X-Stamp"], post.headers["Content-Length"]) == (
+        "api.example.test",
+        "1",
+        "2",
+    )
+    assert str(get.url) == "https://api.example.test/base/y?pairSymbol=BTC%26TRY&type=buy&type=sell"
+    assert "Content-Length" not in get.headers
+    assert "Cookie" not in get.headers
 
 
 def test_nothing_of_the_environment_reaches_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
-    client = Http("https://api.example.test")._client
-    assert client._mounts == {}
-    assert client.trust_env is False
-    assert client.follow_redirects is False
+    transport = Http("https://api.example.test")._transport
+    assert isinstance(transport, httpx.AsyncHTTPTransport)
+    assert type(transport._pool).__name__ == "AsyncConnectionPool"  # not a proxy's
+    context = transport._pool._ssl_context
+    assert context is not None
+    assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
 
 
 def test_a_snippet_is_short_printable_and_without_tokens() -> None:
     shown = snippet(b"<html>\n\x00<h1>504</h1> mDSrvYrUYbe6EgpZl1u/dqei/PHEe8S5tPmX0P2WsTk= \xff" + b"x " * 500)
     assert shown.startswith("<html> <h1>504</h1> ***")
     assert "mDSrvYrUYbe6" not in shown
+    assert snippet(b"FAILED_INVALID_PRICE_SCALE") == "FAILED_INVALID_PRICE_SCALE"
+    assert snippet(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "***"
     assert len(shown) <= 200
     assert shown.isprintable()

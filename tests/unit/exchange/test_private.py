@@ -1,5 +1,7 @@
 """What goes wrong in a row, and what is done about it (reliability I7 to I10)."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import httpx
@@ -7,6 +9,7 @@ import pytest
 
 from btcbot.domain.errors import KeyRefused
 from btcbot.domain.events import Event
+from btcbot.exchange.cancel import CancelClient
 from btcbot.exchange.errors import (
     NoAnswer,
     NotSent,
@@ -17,7 +20,7 @@ from btcbot.exchange.errors import (
     Unavailable,
 )
 from btcbot.exchange.limits import Endpoint
-from tests.unit.exchange.builders import Bench, Handler, answering, failing, in_turn, saying
+from tests.unit.exchange.builders import Bench, Handler, answering, document, failing, in_turn, saying
 
 BALANCES = answering("rest/balances.200.json")
 NONCE = answering("errors/unauthorized.invalid_nonce.401.json")
@@ -176,6 +179,88 @@ async def test_no_secret_reaches_the_observer() -> None:
     for request in bench.requests:
         assert request.headers["X-Signature"] not in told
         assert request.headers["X-PCK"] not in told
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("status", [200, 400, 503])
+@pytest.mark.parametrize("word", ["SYSTEM_UNDER_MAINTENANCE", "INTERNAL_ERROR", "SYSTEM_ERROR"])
+@pytest.mark.parametrize("place", ["message", "code"])
+async def test_maintenance_is_one_under_any_status_and_three_of_it_pause_placing(
+    status: int, word: str, place: str
+) -> None:
+    bench = Bench(saying(status, document(**({"success": False, "message": "", "code": 0} | {place: word}))))
+    with pytest.raises(Unavailable):
+        await read(bench)
+    assert len(bench.requests) == 3
+    assert bench.channel.is_troubled
+
+
+@pytest.mark.looptime
+async def test_a_nonce_refused_under_http_400_is_one_too() -> None:
+    """As it was seen in 2020 (protocol, section 3)."""
+    said = saying(400, document(success=False, message="Nonce must be greater than 1621. You provided 1620.", code=0))
+    bench = Bench(in_turn(said, BALANCES))
+    assert await read(bench) == 200
+    assert bench.wire.measured == 6
+
+
+async def overlapping(bench: Bench, calls: list[Callable[[], Awaitable[object]]]) -> list[int]:
+    """Start calls in turns of the loop, on a wire where each takes longer than the one after it; stamps on arrival."""
+    arrived: list[int] = []
+    slowness = iter(range(3 * len(calls), 0, -3))
+    source = bench.wire.handle_async_request
+
+    async def slower_first(request: httpx.Request) -> httpx.Response:
+        if request.url.path != "/api/v2/server/time":
+            await asyncio.sleep(next(slowness))
+            arrived.append(int(request.headers["X-Stamp"]))
+            await asyncio.sleep(1)
+        return await source(request)
+
+    bench.wire.handle_async_request = slower_first  # type: ignore[method-assign]
+    await asyncio.gather(*(call() for call in calls))
+    return arrived
+
+
+@pytest.mark.looptime
+async def test_reads_at_once_arrive_in_the_order_of_their_stamps() -> None:
+    """Open question D2: an exchange that wants rising stamps must never see an older one after a newer one."""
+    bench = Bench(BALANCES)
+    arrived = await overlapping(bench, [lambda: read(bench)] * 5)
+    assert len(arrived) == 5
+    assert arrived == sorted(arrived)
+    assert bench.wire.measured == 3  # one measurement serves all of them
+
+
+@pytest.mark.looptime
+async def test_no_read_is_signed_while_an_order_is_under_way_and_orders_wait_for_no_read() -> None:
+    bench = Bench(in_turn(BALANCES, answering("rest/order_cancel.200.json"), BALANCES))
+    loop = asyncio.get_running_loop()
+    sent: list[tuple[float, str]] = []
+    source = bench.wire.handle_async_request
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        sent.append((loop.time(), request.method))
+        await asyncio.sleep(5 if request.method == "GET" else 3)
+        return await source(request)
+
+    await bench.venue_clock.measure()
+    bench.wire.handle_async_request = slow  # type: ignore[method-assign]
+    start = loop.time()
+    first = asyncio.ensure_future(read(bench))
+    await asyncio.sleep(4)
+    cancel = asyncio.ensure_future(CancelClient(bench.channel).cancel(1))
+    second = asyncio.ensure_future(read(bench))
+    await asyncio.gather(first, cancel, second)
+    assert [(round(at - start), method) for at, method in sent] == [(0, "GET"), (4, "DELETE"), (7, "GET")]
+
+
+async def test_many_reads_at_once_with_a_bad_key_are_three_refusals_at_most() -> None:
+    bench = Bench(in_turn(BALANCES, BAD_KEY))
+    await read(bench)
+    outcomes = await asyncio.gather(*(read(bench) for _ in range(8)), return_exceptions=True)
+    assert all(isinstance(outcome, Unauthorized | PrivateCallsStopped) for outcome in outcomes)
+    assert len(bench.requests) == 1 + 3
 
 
 @pytest.mark.looptime

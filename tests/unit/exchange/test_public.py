@@ -3,6 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from btcbot.domain.errors import ReadFailed
+from btcbot.domain.market import Ticker, Trade
+from btcbot.domain.orders.intents import Side
 from btcbot.exchange.errors import Malformed, RateLimited, Refused
 from btcbot.exchange.public import PublicClient
 from tests.unit.exchange.builders import Bench, Handler, answering, d, document, saying
@@ -25,7 +27,7 @@ async def test_grids_and_bounds_come_from_the_rules() -> None:
     assert set(listed) == {"BTCTRY", "USDTTRY"}
     usdt = listed["USDTTRY"]
     assert (usdt.base, usdt.quote, usdt.price_step, usdt.lot_step) == ("USDT", "TRY", d("0.001"), d("0.01"))
-    assert (usdt.price_min, usdt.price_max, usdt.notional_min) == (d("4.7832"), d("478.32"), d("99.91"))
+    assert (usdt.price_min, usdt.price_max, usdt.notional_min) == (d("4.7832"), d("478.32"), d("100"))
     assert usdt.is_trading
     assert listed["BTCTRY"].price_max == d("10000000")  # the dynamic bound is above it
 
@@ -106,10 +108,30 @@ async def test_a_429_blocks_the_endpoint_for_as_long_as_it_says() -> None:
 
 
 async def test_tickers_and_the_tape_are_read() -> None:
-    (ticker,) = await public(answering("rest/ticker.single.200.json")).tickers()
-    assert (ticker.bid, ticker.ask) == (d("3712281"), d("3715990"))
+    assert await public(answering("rest/ticker.single.200.json")).tickers() == (
+        Ticker(
+            "BTCTRY", d("3713440"), d("3712281"), d("3715990"), d("3733751"), d("3617080"), d("27.81911204"),
+            datetime(2026, 8, 23, 22, 44, 18, 187000, tzinfo=UTC),
+        ),
+    )  # fmt: skip
+    assert await public(answering("rest/ticker.unknown_pair.200.json")).tickers() == ()
     newest, _ = await public(answering("rest/trades.200.json")).trades("BTCUSDT")
-    assert (newest.tid, newest.side) == ("101963779399182809", "sell")
+    assert newest == Trade(
+        "101963779399182809", "BTCUSDT", Side.SELL, d("36334"), d("0.00687442"),
+        datetime(2022, 2, 3, 10, 18, 44, 310000, tzinfo=UTC),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", [{"price": "0"}, {"amount": "-1"}, {"side": "up"}, {"date": 1643883524}])
+async def test_a_print_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    row = {
+        "pair": "BTCUSDT", "pairNormalized": "BTC_USDT", "numerator": "BTC", "denominator": "USDT",
+        "date": 1643883524310, "tid": "7", "price": "36334", "amount": "1",
+    }  # fmt: skip
+    (plain,) = await public(saying(200, document(data=[row]))).trades("BTCUSDT")
+    assert plain.side is None
+    with pytest.raises(Malformed):
+        await public(saying(200, document(data=[row | wrong]))).trades("BTCUSDT")
 
 
 def _row() -> dict[str, object]:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from btcbot.domain.errors import ConfigurationError
 from btcbot.domain.profiles import Credentials
 from btcbot.domain.secrets import Secret
-from btcbot.exchange.signing import Signer
+from btcbot.exchange.errors import StampsAhead
+from btcbot.exchange.signing import AHEAD_MS_MAX, Signer
 from tests.unit.exchange.builders import CREDENTIALS, PRIVATE_KEY, PUBLIC_KEY
 
 STAMP = 1735689600000
@@ -22,11 +23,11 @@ STAMP = 1735689600000
 )
 def test_the_published_vectors_come_out(key: str, secret: str, signature: str) -> None:
     signer = Signer(Credentials(Secret(key), Secret(secret)), lambda: STAMP)
-    assert signer.headers() == {
-        "X-PCK": key,
-        "X-Stamp": str(STAMP),
-        "X-Signature": signature,
-        "Content-Type": "application/json",
+    assert dict(signer.headers()) == {
+        b"X-PCK": key.encode(),
+        b"X-Stamp": str(STAMP).encode(),
+        b"X-Signature": signature.encode(),
+        b"Content-Type": b"application/json",
     }
 
 
@@ -47,9 +48,22 @@ def test_stamps_rise_whatever_the_clock_does(readings: list[int]) -> None:
 def test_the_header_carries_the_stamp_that_was_signed() -> None:
     fixed = Signer(CREDENTIALS, lambda: STAMP)
     fixed.headers()
-    second = fixed.headers()
-    assert second["X-Stamp"] == str(STAMP + 1)
-    assert second["X-Signature"] == Signer(CREDENTIALS, lambda: STAMP + 1).headers()["X-Signature"]
+    second = dict(fixed.headers())
+    assert second[b"X-Stamp"] == str(STAMP + 1).encode()
+    assert second[b"X-Signature"] == dict(Signer(CREDENTIALS, lambda: STAMP + 1).headers())[b"X-Signature"]
+
+
+def test_nothing_is_signed_for_a_moment_far_in_the_future_of_the_exchange() -> None:
+    """A stamp may only rise: once the clock was measured wrongly, signing waits until time has caught up."""
+    now = STAMP + 60_000
+    signer = Signer(CREDENTIALS, lambda: now)
+    signer.headers()
+    now = STAMP
+    with pytest.raises(StampsAhead) as refusal:
+        signer.headers()
+    assert refusal.value.seconds == pytest.approx(60, abs=0.01)
+    now = STAMP + 60_000 - AHEAD_MS_MAX + 10
+    signer.headers()
 
 
 @pytest.mark.parametrize("secret", ["not base64!", "abc", "ğ"])

@@ -7,9 +7,17 @@ import httpx
 import pytest
 
 from btcbot.domain.money import parse
-from btcbot.domain.orders.evidence import Accepted, AcceptedOtherwise, NoByteLeft, Silent, TurnedDown
+from btcbot.domain.orders.evidence import (
+    PRICE_OFF_ITS_GRID,
+    Accepted,
+    AcceptedOtherwise,
+    NoByteLeft,
+    Silent,
+    TurnedDown,
+)
 from btcbot.domain.orders.intents import Side
-from btcbot.exchange.errors import SUBMIT_REFUSALS
+from btcbot.exchange.cancel import CancelClient
+from btcbot.exchange.errors import SUBMIT_REFUSALS, StampsAhead
 from btcbot.exchange.limits import Endpoint
 from btcbot.exchange.submit import SubmitClient
 from tests.unit.exchange.builders import (
@@ -70,7 +78,13 @@ TABLE: list[tuple[str, Handler, type]] = [
     ("another side", falsified(type="sell"), AcceptedOtherwise),
     ("another method", falsified(method="market"), AcceptedOtherwise),
     ("another pair", falsified(pairSymbol="BTCTRY"), AcceptedOtherwise),
+    ("a stop", falsified(stopPrice="0.7"), AcceptedOtherwise),
+    ("no stop price at all", falsified(stopPrice=None), Accepted),
     ("no number", falsified(id=0), Silent),
+    ("no price", falsified(price=None), Silent),
+    ("price with an exponent", falsified(price="8E-1"), Silent),
+    ("price with a comma", falsified(price="0,8"), Silent),
+    ("a key twice", saying(200, '{"success":true,"success":false,"code":0,"data":{}}'), Silent),
     ("number as float", falsified(id=1.5), Silent),
     ("time in seconds", falsified(datetime=1597867103), Silent),
     # turned away
@@ -82,6 +96,8 @@ TABLE: list[tuple[str, Handler, type]] = [
     ("403 html", saying(403, "<html>forbidden</html>"), TurnedDown),
     ("429", answering("errors/rate_limit.account.429.json"), TurnedDown),
     ("429 html", saying(429, "<html>slow down</html>"), TurnedDown),
+    ("unknown pair that is no text", saying(400, REFUSAL.format("Pair \\ud800 does not exists.")), TurnedDown),
+    ("nonce under 400", saying(400, REFUSAL.format("Nonce must be greater than 2. You provided 1.")), TurnedDown),
     # provably nothing left
     ("refused connection", failing(httpx.ConnectError), NoByteLeft),
     ("connect timeout", failing(httpx.ConnectTimeout), NoByteLeft),
@@ -150,6 +166,28 @@ async def test_nothing_is_admitted_while_the_exchange_fails_until_a_read_succeed
     assert isinstance(await client.admit(), NoByteLeft)
     await bench.channel.read(Endpoint.BALANCES, "/api/v1/users/balances")
     assert await client.admit() is None
+
+
+async def test_what_the_exchange_says_of_a_refusal_is_kept_as_its_word() -> None:
+    bench = Bench(saying(400, REFUSAL.format(PRICE_OFF_ITS_GRID)))
+    answer = await SubmitClient(bench.channel, 15.0).submit(journaled())
+    assert answer == TurnedDown(PRICE_OFF_ITS_GRID)
+
+
+async def test_nothing_is_signed_ahead_of_the_exchanges_time_and_no_byte_leaves() -> None:
+    """After a wrong measurement of the clock: stamps may only rise, so orders wait for time to catch up."""
+    bench = Bench(accepting)
+    await bench.venue_clock.measure()
+    bench.signer._last = bench.venue_clock.now_ms() + 10_000
+    client = SubmitClient(bench.channel, 15.0)
+    assert isinstance(await client.submit(journaled()), NoByteLeft)
+    assert isinstance(await CancelClient(bench.channel).cancel(1), Silent)
+    with pytest.raises(StampsAhead):
+        await bench.channel.read(Endpoint.BALANCES, "/api/v1/users/balances")
+    assert bench.requests == []
+    assert bench.wire.measured == 6  # doubted at once, and measured again before the read
+    bench.clock.elapsed += 10
+    assert isinstance(await client.submit(journaled("order-2")), Accepted)
 
 
 async def test_nothing_is_admitted_inside_a_block() -> None:

@@ -68,6 +68,21 @@ async def test_without_any_sample_there_is_no_offset() -> None:
     assert venue_clock.now() == clock.now()
 
 
+@pytest.mark.parametrize("step", [3600.0, -3600.0, 86_400.0])
+async def test_a_step_of_our_clock_shows_as_an_offset_at_once_and_moves_no_stamp(step: float) -> None:
+    """Reliability I7: between two measurements too; and a stamp is the exchange's time, not ours."""
+    venue_clock, clock = clock_of(*[(0.2, 0.1)] * 3)
+    await venue_clock.measure()
+    clock.elapsed += 10
+    before = venue_clock.now_ms()
+    clock.stepped += timedelta(seconds=step)
+    assert venue_clock.now_ms() == before
+    assert venue_clock.last is not None
+    assert venue_clock.last.offset == timedelta(seconds=0.2 - step)
+    clock.elapsed += 5
+    assert venue_clock.now_ms() == before + 5000
+
+
 async def test_an_old_offset_outlives_a_failed_measurement() -> None:
     venue_clock, clock = clock_of(*[(0.2, 0.1)] * 3, None, None, None)
     await venue_clock.ensure_fresh()

@@ -70,7 +70,7 @@ def test_seconds_and_milliseconds_are_never_mistaken_for_each_other() -> None:
 
 def test_ids_beyond_a_double_stay_exact() -> None:
     assert WHOLE.validate_python(1181163798924649598) == 1181163798924649598
-    for absurd in (2**63, "9" * 20, Decimal("1.5"), True, "1.0", Decimal("1e30")):
+    for absurd in (2**63, "9" * 20, Decimal("1.5"), True, "1.0", Decimal("1e30"), Decimal("1e999999999999")):
         with pytest.raises(ValidationError):
             WHOLE.validate_python(absurd)
 

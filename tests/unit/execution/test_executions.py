@@ -93,7 +93,7 @@ async def test_a_block_stops_the_order_before_any_byte() -> None:
 @pytest.mark.looptime
 async def test_a_halt_while_waiting_for_the_budget_stops_the_order() -> None:
     execution, bench, switch = armed(accepting)
-    submits = [asyncio.ensure_future(execution.submit(journaled(f"order-{number}"))) for number in range(3)]
+    submits = [asyncio.ensure_future(execution.submit(journaled(f"order-{number}"))) for number in range(6)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     left_before = len(bench.requests)

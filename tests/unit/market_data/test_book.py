@@ -1,14 +1,17 @@
 """A book kept by differences: scenarios, then a property against a book that is simply replaced."""
 
+import json
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btcbot.domain.market import Book, Level
+from btcbot.exchange.frame_text import read_frame
 from btcbot.exchange.wire import CHANGED, NEW, REMOVED, BookFullFrame, BookUpdateFrame, LevelChange, LevelItem
-from btcbot.market_data.book import DEPTH_SHOWN, KeptBook, Taken
-from tests.unit.exchange.builders import d, sample
+from btcbot.market_data.book import DEPTH_SHOWN, LEVELS_MAX, KeptBook, Taken
+from tests.unit.exchange.builders import d, sample_bytes
 
 
 def full(number: int, bids: dict[str, str], asks: dict[str, str]) -> BookFullFrame:
@@ -130,15 +133,16 @@ def test_no_more_than_the_best_levels_are_shown() -> None:
 
 
 def test_recorded_frames_are_taken() -> None:
-    kind, snapshot = sample("ws/431.obdiff_snapshot.json")
+    frame = read_frame(sample_bytes("ws/431.obdiff_snapshot.json"))
     book = KeptBook()
-    assert kind == 431
-    assert book.replace(BookFullFrame.model_validate(snapshot)) is Taken.APPLIED
+    assert isinstance(frame, BookFullFrame)
+    assert book.replace(frame) is Taken.APPLIED
     assert book.touch() == (d("86689"), d("86699"))
 
 
 def test_the_gaps_of_a_recorded_trace_are_noticed() -> None:
-    frames = [BookUpdateFrame.model_validate(body) for _, body in sample("ws/432.trace.2022_with_gaps.json")]
+    trace = json.loads(sample_bytes("ws/432.trace.2022_with_gaps.json"))
+    frames = [frame for text in trace if isinstance(frame := read_frame(json.dumps(text).encode()), BookUpdateFrame)]
     book = KeptBook()
     book.replace(full(frames[0].change_set - 1, {"50": "1"}, {"103": "1"}))
     assert [book.update(frame) for frame in frames] == [Taken.APPLIED, Taken.GAPPED, Taken.IGNORED]
@@ -162,8 +166,10 @@ def test_differences_rebuild_every_book_exactly(books: list[tuple[dict[int, int]
             for change in _differences(name, old, new)
         ]
         assert rebuilt.update(update(number, *changes)) is Taken.APPLIED
-        assert rebuilt._bids == {Decimal(price): Decimal(amount) for price, amount in now[0].items()}
-        assert rebuilt._asks == {Decimal(price): Decimal(amount) for price, amount in now[1].items()}
+        assert rebuilt.top(LEVELS_MAX) == Book(
+            tuple(Level(Decimal(price), Decimal(now[0][price])) for price in sorted(now[0], reverse=True)),
+            tuple(Level(Decimal(price), Decimal(now[1][price])) for price in sorted(now[1])),
+        )
         before = now
 
 

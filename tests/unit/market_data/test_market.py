@@ -1,4 +1,4 @@
-"""The market against a stub: REST in memory, the socket on loopback, the clock a hundred times as fast."""
+"""The market against a stub: REST in memory, the socket on loopback, the clock fifty times as fast."""
 
 import asyncio
 import itertools
@@ -23,7 +23,7 @@ from btcbot.services.runtime import build_runtime, run
 from tests.unit.exchange.builders import Remembering, d, sample_bytes
 
 MINUTE = timedelta(minutes=1)
-FAST = ClockProfile(Decimal(100), datetime.now(UTC))
+FAST = ClockProfile(Decimal(50), datetime.now(UTC))
 
 
 class Exchange:
@@ -33,13 +33,18 @@ class Exchange:
         self.clock = build_runtime(FAST).clock
         self.sleeper = build_runtime(FAST).sleeper
         self.touch = ("99", "101")
+        self.rest_touch: tuple[str, str] | None = None  # where it is another one
         self.number = 0
         self.is_down = False
         self.sends_tickers = True
         self.skips_a_number = False
+        self.step: int | None = None  # between the numbers of updates that come with every ticker
+        self.price_once = ""  # of one update
+        self.refuses_joins = 0
         self.answers_joins = True
         self.book_delay = timedelta()
         self.joins: list[bool] = []
+        self.books_sent = 0
         self.paths: list[str] = []
         self.no_candles_in: set[int] = set()
 
@@ -56,7 +61,7 @@ class Exchange:
             case "/api/v2/server/exchangeinfo":
                 return httpx.Response(200, content=sample_bytes("rest/exchangeinfo.200.json"))
             case "/api/v2/orderbook":
-                bid, ask = self.touch
+                bid, ask = self.rest_touch or self.touch
                 stamp = now_ms - self.book_delay // timedelta(milliseconds=1)
                 data = {"timestamp": stamp, "bids": [[bid, "1"]], "asks": [[ask, "1"]]}
                 return httpx.Response(200, json={"data": data, "success": True, "message": None, "code": "SUCCESS"})
@@ -88,11 +93,14 @@ class Exchange:
     async def _subscribed(self, socket: ServerConnection, body: dict[str, object]) -> None:
         verb = "join" if body["join"] else "leave"
         message = f"{verb}|{body['channel']}:{body['event']}"
-        await socket.send(json.dumps([100, {"type": 100, "ok": True, "message": message}]))
+        is_refused = body["channel"] == "obdiff" and bool(body["join"]) and self.refuses_joins > 0
+        await socket.send(json.dumps([100, {"type": 100, "ok": not is_refused, "message": message}]))
         if body["channel"] == "obdiff":
             self.joins.append(bool(body["join"]))
-            if body["join"] and self.answers_joins:
+            self.refuses_joins -= is_refused
+            if body["join"] and self.answers_joins and not is_refused:
                 self.number = 100
+                self.books_sent += 1
                 await socket.send(self._book(431))
 
     async def _tell(self, socket: ServerConnection) -> None:
@@ -101,6 +109,13 @@ class Exchange:
             if self.skips_a_number:
                 self.skips_a_number = False
                 self.number += 2
+                await socket.send(self._book(432))
+            if self.price_once:
+                self.number += 1
+                await socket.send(self._book(432).replace(f'"{self.touch[0]}"', self.price_once))
+                self.price_once = ""
+            if self.step is not None:
+                self.number += self.step
                 await socket.send(self._book(432))
             if self.sends_tickers:
                 await socket.send(self._ticker())
@@ -199,7 +214,7 @@ def test_a_silent_feed_is_replaced_by_rest() -> None:
 def test_an_exchange_that_fell_silent_altogether_makes_the_book_old() -> None:
     async def play(scene: Scene) -> None:
         await scene.until(lambda: bool(scene.exchange.joins))
-        scene.exchange.sends_tickers = False
+        scene.exchange.sends_tickers = scene.exchange.answers_joins = False
         scene.exchange.is_down = True
         await scene.sleeper.sleep(20)
         assert scene.view().book_age > timedelta(seconds=10)
@@ -222,12 +237,11 @@ def test_an_old_book_in_a_fresh_answer_is_old() -> None:
 
 def test_a_gap_is_told_and_repaired_by_leaving_and_joining() -> None:
     async def play(scene: Scene) -> None:
-        await scene.until(lambda: bool(scene.exchange.joins))
+        await scene.until(lambda: scene.exchange.books_sent == 1)
         scene.exchange.skips_a_number = True
         await scene.until(lambda: bool(scene.observer.named(Event.BOOK_RESYNCED)))
-        assert scene.exchange.joins == [True, False, True]
-        (gapped,) = scene.observer.named(Event.BOOK_GAPPED)
-        assert gapped == {"pair": "BTCTRY", "reason": "gapped"}
+        assert scene.exchange.joins[-3:] == [True, False, True]
+        assert scene.observer.named(Event.BOOK_GAPPED)[-1] == {"pair": "BTCTRY", "reason": "gapped"}
         assert not scene.view().is_gapped
 
     played(play)
@@ -238,8 +252,67 @@ def test_a_join_that_brings_no_book_is_repeated_and_then_the_connection_replaced
         scene.exchange.answers_joins = False
         await scene.until(lambda: len(scene.observer.named(Event.STREAM_CONNECTED)) == 2)
         assert scene.exchange.joins[:3] == [True, False, True]
+        (lost,) = scene.observer.named(Event.STREAM_LOST)
+        assert lost["reason"] == "given up: no book of BTCTRY after joining again"
         scene.exchange.answers_joins = True
-        await scene.until(lambda: bool(scene.observer.named(Event.BOOK_RESYNCED)) or len(scene.exchange.joins) > 4)
+        await scene.until(lambda: scene.exchange.books_sent > 0)
+
+    played(play)
+
+
+def test_a_refused_join_is_left_and_joined() -> None:
+    async def play(scene: Scene) -> None:
+        scene.exchange.refuses_joins = 1
+        await scene.until(lambda: bool(scene.observer.named(Event.BOOK_RESYNCED)))
+        assert scene.exchange.joins == [True, False, True]
+        assert scene.observer.named(Event.BOOK_GAPPED)[0]["reason"] == "the join was refused"
+
+    played(play)
+
+
+def test_a_frame_that_cannot_be_read_ends_the_book_that_it_is_about() -> None:
+    async def play(scene: Scene) -> None:
+        await scene.until(lambda: scene.exchange.books_sent == 1)
+        scene.exchange.price_once = '"1_0"'
+        await scene.until(lambda: bool(scene.observer.named(Event.BOOK_RESYNCED)))
+        assert scene.observer.named(Event.BOOK_GAPPED)[0]["reason"] == "a frame of it could not be read"
+        assert len(scene.observer.named(Event.FRAME_REFUSED)) == 1
+
+    played(play)
+
+
+def test_numbers_that_jump_while_rest_agrees_only_have_to_rise() -> None:
+    async def play(scene: Scene) -> None:
+        scene.exchange.step = 3
+        await scene.until(lambda: bool(scene.observer.named(Event.BOOK_NUMBERS_RELAXED)))
+        assert len(scene.observer.named(Event.BOOK_GAPPED)) >= 5
+        await scene.sleeper.sleep(5)
+        gaps = len(scene.observer.named(Event.BOOK_GAPPED))
+        await scene.sleeper.sleep(20)
+        assert len(scene.observer.named(Event.BOOK_GAPPED)) == gaps
+        assert not scene.view().is_gapped
+
+    played(play)
+
+
+def test_numbers_that_jump_while_rest_contradicts_stay_gaps() -> None:
+    async def play(scene: Scene) -> None:
+        scene.exchange.step = 3
+        scene.exchange.rest_touch = ("50", "60")
+        await scene.until(lambda: len(scene.observer.named(Event.BOOK_GAPPED)) >= 8)
+        assert scene.observer.named(Event.BOOK_NUMBERS_RELAXED) == []
+
+    played(play)
+
+
+def test_an_open_socket_on_which_no_data_come_is_replaced() -> None:
+    async def play(scene: Scene) -> None:
+        await scene.until(lambda: scene.exchange.books_sent == 1)
+        scene.exchange.sends_tickers = False
+        await scene.until(lambda: bool(scene.observer.named(Event.STREAM_LOST)))
+        (lost,) = scene.observer.named(Event.STREAM_LOST)
+        assert lost["reason"] == "given up: no data on any channel"
+        assert scene.observer.named(Event.SUBSCRIPTION_SILENT)
 
     played(play)
 
@@ -317,7 +390,10 @@ def test_a_start_may_be_tried_again() -> None:
 def test_the_offset_is_measured() -> None:
     async def play(scene: Scene) -> None:
         measured = await scene.market.measure_offset()
-        assert measured == scene.market.last_offset
+        last = scene.market.last_offset
+        assert last is not None
+        assert last.round_trip == measured.round_trip
+        assert abs(last.offset - measured.offset) < timedelta(seconds=1)
         assert abs(measured.offset) < timedelta(seconds=1)
 
     played(play)

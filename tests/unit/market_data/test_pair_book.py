@@ -82,7 +82,7 @@ def test_one_disagreement_of_two_channels_is_no_news() -> None:
 
 def test_the_kept_book_is_preferred_while_it_is_fresh() -> None:
     book = kept_at(100)
-    book.read(rest(), 101)
+    book.read(rest(), 101, 101)
     known = book.known(102)
     assert known is not None
     assert known.book.bids[0].price == 99
@@ -90,7 +90,7 @@ def test_the_kept_book_is_preferred_while_it_is_fresh() -> None:
 
 def test_rest_serves_when_the_feed_is_silent() -> None:
     book = kept_at(100)
-    book.read(rest(), 110)
+    book.read(rest(), 110, 110)
     known = book.known(111)
     assert known is not None
     assert (known.book.bids[0].price, known.age.total_seconds(), known.is_gapped) == (98, 1, False)
@@ -98,19 +98,19 @@ def test_rest_serves_when_the_feed_is_silent() -> None:
 
 def test_an_older_answer_of_rest_does_not_replace_a_newer_frame() -> None:
     book = kept_at(100)
-    book.read(rest(), 90)
+    book.read(rest(), 90, 90)
     assert age(book, 110) == 10
 
 
 def test_after_a_gap_the_pair_is_gapped_until_a_whole_book_comes_from_somewhere() -> None:
     book = kept_at(100)
-    book.read(rest(), 100)
+    book.read(rest(), 100, 100)
     book.update(update(3), 101)
     known = book.known(101)
     assert known is not None
     assert known.is_gapped
     assert not book.kept.is_whole
-    book.read(rest(), 102)
+    book.read(rest(), 102, 102)
     known = book.known(102)
     assert known is not None
     assert not known.is_gapped
@@ -125,7 +125,27 @@ def test_one_more_answer_of_rest_does_not_heal_a_book_that_is_disproved_while_ke
     book = kept_at(100)
     for second in range(3):
         book.compare(d("120"), d("121"), 100 + second)
-    book.read(rest("120", "121"), 103)
+    book.read(rest("120", "121"), 103, 103)
     known = book.known(103.5)
     assert known is not None
     assert known.is_gapped
+
+
+def test_a_fast_market_contradicts_the_batch_before_and_proves_nothing_against_the_book() -> None:
+    book = kept_at(100)
+    for number in range(2, 40):
+        moment = 100 + number
+        assert book.compare(d(str(100 * number + 1)), d(str(100 * number + 2)), moment)
+        known = book.known(moment)
+        assert known is not None
+        assert not known.is_gapped
+        book.replace(full(number, {str(100 * number + 1): "1"}, {str(100 * number + 2): "1"}), moment + 0.1)
+
+
+def test_a_best_bid_that_never_goes_is_doubted_while_the_asks_move() -> None:
+    book = kept_at(100)
+    verdicts = []
+    for number in range(2, 10):
+        book.update(update(number, ("ask", 1, str(200 - number), "1")), 100 + number)
+        verdicts.append(book.compare(d("90"), d("98"), 100 + number))
+    assert False in verdicts
