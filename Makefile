@@ -28,7 +28,7 @@ DEV_STAMP = $(VENV)/.installed-dev
 PEERS = .venv-peers
 PEERS_STAMP = $(PEERS)/.installed
 
-.PHONY: help run start stop fresh env test lint format lock docker-test kill-test clean bench fuzz bench-quick
+.PHONY: help run start stop fresh env test lint format lock docker-test kill-test replay-test fuzz clean bench bench-quick
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -89,6 +89,10 @@ docker-test: $(DEV_STAMP)
 # Twenty times `kill -9` of the live worker while it trades; then the books are compared with the exchange's own record.
 kill-test: $(DEV_STAMP)
 	$(PYTEST) -m kill tests/e2e
+
+# A recorded book through sandbox and client, equal at every frame: make replay-test RECORDED_BOOKS=FILE, or a generated one.
+replay-test: $(DEV_STAMP)
+	$(PYTEST) -m slow tests/integration/market_data
 
 # Figures as ratios of one run, as the table of docs/performance.md; see benchmarks/README.md.
 bench: $(DEV_STAMP) $(PEERS_STAMP)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final, TypeVar
 
+from btcbot.config.backups import Backups
 from btcbot.config.clock_anchor import read_anchor
 from btcbot.config.endpoints import EndpointSection
 from btcbot.config.forms import Misfit, canonical, decimal
@@ -51,6 +52,7 @@ from btcbot.domain.errors import BtcbotError, ConfigurationError, ExitCode, Usag
 from btcbot.domain.events import Event
 from btcbot.domain.money import Amount, Asset, Ratio, use_money_context
 from btcbot.domain.profiles import (
+    BackupPlan,
     ClockProfile,
     CommonProfile,
     Credentials,
@@ -98,11 +100,14 @@ __all__ = [
 
 S = TypeVar("S", bound=Section)
 
-COMMON: Final[tuple[type[Section], ...]] = (Switches, Places, RunDir, EndpointSection, Market, ClockRate, Logs, Metrics)
+COMMON: Final[tuple[type[Section], ...]] = (
+    Switches, Places, RunDir, EndpointSection, Market, ClockRate, Logs, Metrics, Backups,
+)  # fmt: skip
 LIVE: Final[tuple[type[Section], ...]] = (*COMMON, StrategySection, Limits, Orders)
 MONITOR: Final[tuple[type[Section], ...]] = (*COMMON, Dashboard)
 SANDBOX: Final[tuple[type[Section], ...]] = (Sandbox, Mirror, ClockRate, Logs)
 RECORDER: Final[tuple[type[Section], ...]] = (Recorder, EndpointSection, ClockRate, Logs)
+BACKUP_DIRECTORY: Final = "backups"  # beside the database, where no other is named
 KEY, SECRET = "BTCTURK_API_KEY", "BTCTURK_API_SECRET"
 SECRETS: Final = (KEY, f"{KEY}_FILE", SECRET, f"{SECRET}_FILE")
 
@@ -155,6 +160,7 @@ def load_profile(environ: Mapping[str, str], *, cycle_seconds: str | None = None
     credentials = _read_credentials(reading)
     reading.read(Logs)
     metrics = reading.read(Metrics)
+    _judge_backups(reading)
     if role == Role.LIVE:
         for section in (StrategySection, Limits, Orders):
             reading.read(section)
@@ -190,6 +196,11 @@ def load_profile(environ: Mapping[str, str], *, cycle_seconds: str | None = None
         log_level=reading[Logs].log_level,
         metrics_port=reading[Metrics].metrics_port,
         config_hash=reading.config_hash(),
+        backups=BackupPlan(
+            reading[Backups].directory or places.state_db_path.parent / BACKUP_DIRECTORY,
+            _duration(reading[Backups].every_seconds),
+            reading[Backups].bytes_max,
+        ),
     )
     if common.role is Role.MONITOR:
         return MonitorProfile(common, dashboard_port=reading[Dashboard].dashboard_port)
@@ -382,6 +393,13 @@ def _mirror_override(api: str | None, graph: str | None, ws: str | None) -> dict
     if found is None:
         raise UsageError(f"--mirror: {'; '.join(problems)}")
     return dict(found)
+
+
+def _judge_backups(reading: _Reading) -> None:
+    """A directory that was named must exist; the one beside the database is made with the first backup."""
+    backups = reading.read(Backups)
+    if backups and backups.directory is not None:
+        reading.problems += directory_problems("BTCBOT_BACKUP_DIR", backups.directory)
 
 
 def _judge_places(reading: _Reading) -> None:

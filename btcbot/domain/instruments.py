@@ -1,6 +1,6 @@
 """What is traded: a pair with its grids and limits, as the exchange publishes them (protocol 4.1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from btcbot.domain.money import Asset, Price, Quantity, round_down, round_up
@@ -19,9 +19,17 @@ class Instrument:
     price_max: Decimal
     notional_min: Decimal  # minExchangeValue, in quote
     is_trading: bool  # status TRADING and LIMIT among its order methods
+    price_tick: Decimal | None = None  # the exchange's tickSize: obeyed only where it was found to be enforced
 
     def __str__(self) -> str:
         return f"{self.base}/{self.quote}"
+
+    def on_ticks(self) -> "Instrument":
+        """With prices on the coarser grid of the two (open question A11)."""
+        tick = self.price_tick
+        if tick is None or tick <= self.price_step or tick % self.price_step != 0:
+            return self
+        return replace(self, price_step=tick)
 
     def price_down(self, wish: Decimal) -> Price:
         """Round down to the price grid: never bid more than was wished for."""

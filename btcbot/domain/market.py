@@ -2,13 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
 
 from btcbot.domain.instruments import Instrument
-from btcbot.domain.money import plain
+from btcbot.domain.money import Asset, plain
+from btcbot.domain.orders.intents import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,32 @@ class Candle:
 
 
 @dataclass(frozen=True, slots=True)
+class Trade:
+    """One print of the public tape, never ours. `side` is the taker's, where the exchange says it."""
+
+    trade_id: str
+    pair: str
+    side: Side | None
+    price: Decimal
+    quantity: Decimal
+    time_exchange: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """The exchange's summary of a pair over a day: for people and for comparisons, never to order by."""
+
+    pair: str
+    last: Decimal
+    bid: Decimal
+    ask: Decimal
+    high: Decimal
+    low: Decimal
+    volume: Decimal  # base
+    time_exchange: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MarketView:
     """One instrument at one moment."""
 
@@ -61,16 +90,17 @@ class MarketSnapshot:
 
     taken_at: datetime
     views: Mapping[str, MarketView]
+    _content: list[str] = field(default_factory=list, init=False, repr=False, compare=False)  # once it was asked for
 
     def content(self) -> str:
         """Canonical JSON of everything that `decide` reads, numbers as text."""
-        return json.dumps(
-            {
+        if not self._content:
+            document = {
                 "taken_at": self.taken_at.isoformat(),
                 "views": {pair: _view_content(view) for pair, view in sorted(self.views.items())},
-            },
-            separators=(",", ":"),
-        )
+            }
+            self._content.append(json.dumps(document, separators=(",", ":")))
+        return self._content[0]
 
     @property
     def snapshot_id(self) -> str:
@@ -85,6 +115,7 @@ def _view_content(view: MarketView) -> dict[str, object]:
             instrument.pair, instrument.base, instrument.quote, plain(instrument.price_step),
             plain(instrument.lot_step), plain(instrument.price_min), plain(instrument.price_max),
             plain(instrument.notional_min), instrument.is_trading,
+            None if instrument.price_tick is None else plain(instrument.price_tick),
         ],
         "bids": [[plain(level.price), plain(level.quantity)] for level in view.book.bids],
         "asks": [[plain(level.price), plain(level.quantity)] for level in view.book.asks],
@@ -95,3 +126,38 @@ def _view_content(view: MarketView) -> dict[str, object]:
         ],
         "is_gapped": view.is_gapped,
     }  # fmt: skip
+
+
+def read_snapshot(content: str) -> MarketSnapshot:
+    """The reverse of `MarketSnapshot.content`. Raises `ValueError`, `TypeError` or `LookupError` for another text."""
+    document = json.loads(content)
+    views = {pair: _read_view(view) for pair, view in document["views"].items()}
+    return MarketSnapshot(datetime.fromisoformat(document["taken_at"]), views)
+
+
+def _read_view(view: Mapping[str, Any]) -> MarketView:
+    return MarketView(
+        instrument=_read_instrument(*view["instrument"]),
+        book=Book(_read_levels(view["bids"]), _read_levels(view["asks"])),
+        book_age=timedelta(microseconds=view["book_age_us"]),
+        new_candles=tuple(
+            Candle(datetime.fromisoformat(opened_at), *map(Decimal, numbers)) for opened_at, *numbers in view["candles"]
+        ),
+        is_gapped=view["is_gapped"],
+    )
+
+
+def _read_levels(levels: Sequence[Sequence[str]]) -> tuple[Level, ...]:
+    return tuple(Level(Decimal(price), Decimal(quantity)) for price, quantity in levels)
+
+
+@lru_cache(maxsize=64)
+def _read_instrument(
+    pair: str, base: str, quote: str, price_step: str, lot_step: str, price_min: str, price_max: str,
+    notional_min: str, is_trading: bool, price_tick: str | None = None,
+) -> Instrument:  # fmt: skip
+    """Cached: a pair's instrument is the same in thousands of snapshots."""
+    return Instrument(
+        pair, Asset(base), Asset(quote), Decimal(price_step), Decimal(lot_step), Decimal(price_min),
+        Decimal(price_max), Decimal(notional_min), is_trading, None if price_tick is None else Decimal(price_tick),
+    )  # fmt: skip

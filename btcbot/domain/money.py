@@ -68,7 +68,9 @@ def parse(text: str) -> Decimal:
 
 def plain(number: Decimal) -> str:
     """Write a number without exponent and without trailing zeros, as the exchange and the database want it."""
-    text = format(number, "f")
+    text = str(number)
+    if "E" in text:
+        text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -87,6 +89,11 @@ def round_up(number: Decimal, step: Decimal) -> Decimal:
 def divide_down(numerator: Decimal, denominator: Decimal, step: Decimal) -> Decimal:
     """A quotient rounded down to a grid."""
     return round_down(_ROUNDING_DOWN.divide(numerator, denominator), step)
+
+
+def divide_half_even(numerator: Decimal, denominator: Decimal, unit: Decimal) -> Decimal:
+    """A quotient to a unit that is a power of ten, ties to even: the same money seen in another asset."""
+    return _ROUNDING_EVEN.quantize(_ROUNDING_EVEN.divide(numerator, denominator), unit)
 
 
 def round_ratio(numerator: Decimal, denominator: Decimal) -> Ratio:

@@ -85,6 +85,15 @@ class StrategyChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupPlan:
+    """Where a role's own backups go, how often, and what they may take."""
+
+    directory: Path
+    every: timedelta
+    bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class CommonProfile:
     """What both roles have."""
 
@@ -107,6 +116,7 @@ class CommonProfile:
     log_level: str
     metrics_port: int | None
     config_hash: str  # over everything but secrets
+    backups: BackupPlan | None = None  # nothing: none are taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +148,17 @@ class MonitorProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class Mirrored:
-    """The exchange whose public feed a sandbox follows."""
+class RecordProfile:
+    """What the recorder needs: no key, no database. It writes what everybody may hear."""
 
-    api_url: str
-    ws_url: str
+    endpoints: Endpoints
+    pairs: tuple[str, ...]
+    directory: Path
+    bytes_max: int  # of all recordings in the directory together
+    duration: timedelta | None  # until SIGTERM where there is none
+    clock: ClockProfile
+    log_level: str
+    config_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +179,4 @@ class SandboxProfile:
     config_hash: str = ""
     venue_profile: str = "documented"  # the name of one in `btcbot.sandbox.profiles`
     scenario: Path | None = None  # faults on a timetable
-    mirror: Mirrored | None = None  # instead of a source
+    mirror: Endpoints | None = None  # the exchange whose public feed it follows, instead of a source

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from btcbot.domain.fees import FeesPaid
 from btcbot.domain.money import ZERO, Amount, Asset, round_ratio
-from btcbot.domain.orders.evidence import Fill
+from btcbot.domain.orders.evidence import PRICE_OFF_ITS_GRID, Fill
 from btcbot.domain.orders.intents import Purpose, Side
 from btcbot.domain.orders.records import OrderRecord
+from btcbot.domain.orders.states import OrderState
 
 ENTRY_MEMORY = timedelta(hours=1)
 MARKS_MAX = 720  # an hour of 5-second cycles
@@ -47,6 +49,8 @@ class TradingState:
     day: date | None = None  # the trading day, in its zone
     day_opening_pnl: Decimal = ZERO
     equity_peak: Decimal = ZERO
+    fees: FeesPaid = field(default_factory=FeesPaid)
+    ticked: frozenset[str] = frozenset()  # pairs that once refused a price which was off their ticks
     halt_reason: str | None = None  # latched: only a person lifts it
     is_paused: bool = False
 
@@ -191,6 +195,7 @@ def apply(state: TradingState, event: StateEvent) -> TradingState:
             recent = tuple(moment for moment in state.submitted_at if moment > at - timedelta(minutes=1))
             return replace(state, submitted_at=(*recent, at))
         case FillBooked(fill):
+            state = replace(state, fees=state.fees.after(fill))
             return _with_instrument(state, fill.pair, _after_fill(state.instrument(fill.pair), fill))
         case BalancesSeen(available):
             return replace(state, available=dict(available))
@@ -216,6 +221,8 @@ def _with_order(state: TradingState, order: OrderRecord) -> TradingState:
     if not order.is_terminal:
         others[order.order_id] = order
     state = replace(state, orders=others)
+    if order.state is OrderState.TURNED_DOWN and order.reason == PRICE_OFF_ITS_GRID:
+        state = replace(state, ticked=state.ticked | {order.pair})
     if is_new and not order.is_terminal and order.purpose is Purpose.ENTRY:
         return _with_entry(state, order.pair, order.created_at)
     return state

@@ -25,6 +25,7 @@ from btcbot.risk.reasons import Reason
 from btcbot.risk.view import RiskView
 
 NUMBER_MAX = Decimal(10) ** 18  # no price or quantity of any instrument comes near it
+ENTRY_MARGIN = Decimal("1.05")  # above the smallest order, so that what is bought can be sold again
 DIGITS_MAX = 30  # so that products of two are exact in the money context
 
 Judge = Callable[[Intent, RiskView], Reason | None]
@@ -150,9 +151,15 @@ def price_is_within_collar(intent: Intent, view: RiskView) -> Reason | None:
     return None if within else reasons.PriceOutsideCollar(intent.price, mid, ratio_max)
 
 
-def notional_is_not_below_min(intent: Intent, _view: RiskView) -> Reason | None:
-    notional_min = Amount(intent.instrument.notional_min, intent.instrument.quote)
-    return None if notional_min <= intent.notional else reasons.NotionalBelowMin(intent.notional, notional_min)
+def notional_is_not_below_min(intent: Intent, view: RiskView) -> Reason | None:
+    """An entry must be worth an exit: at the lower of its price and the bid, with room for the price to fall (A10)."""
+    instrument, notional, notional_min = intent.instrument, intent.notional, intent.instrument.notional_min
+    if intent.purpose is Purpose.ENTRY and view.market is not None and view.market.book.bids:
+        bid = view.market.book.bids[0].price
+        notional = Amount(min(intent.price, bid) * intent.quantity, instrument.quote)
+        notional_min *= ENTRY_MARGIN
+    least = Amount(notional_min, instrument.quote)
+    return None if least <= notional else reasons.NotionalBelowMin(notional, least)
 
 
 def notional_is_within_max(intent: Intent, view: RiskView) -> Reason | None:
@@ -373,7 +380,10 @@ def drawdown(state: TradingState, limits: RiskLimits) -> Reason | None:
 
 
 def _is_sane(number: Decimal) -> bool:
-    return number.is_finite() and 0 < number <= NUMBER_MAX and len(number.as_tuple().digits) <= DIGITS_MAX
+    """Each level of each book is asked: text no longer than the limit has no more digits, and costs a sixth to make."""
+    if not (number.is_finite() and 0 < number <= NUMBER_MAX):
+        return False
+    return len(str(number)) <= DIGITS_MAX or len(number.as_tuple().digits) <= DIGITS_MAX
 
 
 def _malformed(side: Side, levels: tuple[Level, ...]) -> Reason | None:

@@ -48,6 +48,10 @@ class VenueOrder:
         )
 
 
+# The exchange's word for a price with more decimals, or on a finer grid, than it takes of this pair.
+PRICE_OFF_ITS_GRID = "FAILED_INVALID_PRICE_SCALE"
+
+
 @dataclass(frozen=True, slots=True)
 class Fill:
     """One execution of our order. Fee and tax are what the exchange took, in quote, never negative."""

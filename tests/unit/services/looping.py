@@ -201,7 +201,7 @@ def worker(directory: Path, strategy: Strategy = HOLDS) -> Iterator[Worker]:
             return
 
         parts = wiring.parts(
-            cast("MarketData", market), ExecutionSet(execution, exchange, hints, aclose), lambda: None  # type: ignore[arg-type]
+            cast("MarketData", market), ExecutionSet(execution, exchange, hints, aclose, aclose), lambda: None  # type: ignore[arg-type]
         )  # fmt: skip
         service = RunLoopService(parts, wiring.readiness)
         yield Worker(store, wiring, service, parts, market, exchange, execution, hints, witness, directory)

@@ -115,7 +115,7 @@ def test_a_stop_ends_a_position_between_candles_and_whatever_the_signal_says(bid
     if sells:
         assert only(plan).intent.purpose is Purpose.EXIT
         assert plan.stops == {}, "what was acted on asks for no decision of its own"
-        assert "BTCTRY: the bid 950000 is not above the stop 950000.00" in plan.notes
+        assert "BTCTRY: the bid 950000 is not above the stop 950000" in plan.notes
     assert decided(standing(), around(1_000_000)).stops == {}
 
 
