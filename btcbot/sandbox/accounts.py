@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from btcbot.domain.errors import BtcbotError
-from btcbot.domain.money import ZERO, Asset, MalformedNumber, parse
+from btcbot.domain.money import ZERO, Asset, MalformedNumber, parse, plain
 from btcbot.sandbox.floor import Floor
 from btcbot.sandbox.keys import ACCOUNT_ID, ApiKey, KeyRing, Permission, is_name
 from btcbot.simulation.fees import TIERS
 from btcbot.simulation.happenings import Direction, Transferred, WithdrawalRequested
+from btcbot.simulation.listings import BALANCE_DECIMALS
 from btcbot.simulation.orders import Refusal
 
+NUMBER_MAX = parse("1000000000000")
 DEFAULT_PERMISSIONS = (Permission.ASSETS, Permission.TRADE, Permission.ACCOUNT, Permission.WEBSOCKET)
 
 
@@ -85,7 +87,7 @@ class Accounts:
                 "account_id": account_id,
                 "keys": {key.name: sorted(key.permissions) for key in self._keys.of_account(account_id)},
                 "balances": {
-                    asset: {"total": str(balance.total), "held": str(balance.held)}
+                    asset: {"total": plain(balance.total), "held": plain(balance.held)}
                     for asset, balance in account.balances().items()
                 },
                 "open_orders": [order.accepted.order_id for order in self._floor.venue.open_orders_of(account_id)],
@@ -121,9 +123,11 @@ def _is_asset(text: str) -> bool:
 
 
 def _number(value: object) -> Decimal | None:
-    """A plain number that is not negative; a binary fraction is none."""
+    """A plain number that is not negative, with as many digits as an order may have; a binary fraction is none."""
     try:
         number = parse(value) if isinstance(value, str) else parse(str(value)) if type(value) is int else None
     except MalformedNumber:
         return None
-    return None if number is None or number < ZERO else number
+    if number is None or not ZERO <= number < NUMBER_MAX or (number.scaleb(BALANCE_DECIMALS) % 1):
+        return None
+    return number

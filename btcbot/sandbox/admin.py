@@ -62,7 +62,8 @@ class Admin:
     async def page(self, request: Request) -> Response:
         kind = request.query_params.get("kind", "")
         after, before = (_whole(request.query_params.get(name)) for name in ("after", "before"))
-        return HTMLResponse(self._page.rendered(kind, after, before), headers=PAGE_HEADERS)
+        page = self._page.rendered(kind, after, before).encode("utf-8", "replace")  # clients may name orders oddly
+        return HTMLResponse(page, headers=PAGE_HEADERS)
 
     async def record(self, request: Request) -> Response:
         """Everything after a number, as a list. A search for kinds is bounded: `X-Looked-Until` says how far it got."""

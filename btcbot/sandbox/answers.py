@@ -9,6 +9,7 @@ from btcbot.sandbox.limits import Exceeded
 from btcbot.sandbox.wire import encode
 
 JSON = "application/json; charset=utf-8"
+PAIR_LENGTH_MAX = 20
 PAGE = (
     "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
     "<hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n"
@@ -26,6 +27,10 @@ def success(data: object, message: str | None = None, code: object = 0) -> Respo
 
 def failure(message: str, code: object, status: int = 400) -> Response:
     return json_answer({"success": False, "message": message, "code": code}, status)
+
+
+def pair_unknown(name: str) -> Response:
+    return failure(f"Pair {name[:PAIR_LENGTH_MAX]} does not exists.", 1037)
 
 
 def failure_without_data(message: str, code: object, status: int = 400) -> Response:

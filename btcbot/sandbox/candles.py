@@ -16,8 +16,8 @@ DAY_MS = DAY_MINUTES * MINUTE_MS
 _WEEK_BEGINS_MS = 4 * DAY_MS  # the first Monday of the epoch
 WEEK, MONTH = 7 * DAY_MINUTES, 30 * DAY_MINUTES
 _NAMED = {
-    "1D": DAY_MINUTES, "1 day": DAY_MINUTES, "D": DAY_MINUTES,
-    "1W": WEEK, "1 week": WEEK, "W": WEEK, "10080": WEEK,
+    "1D": DAY_MINUTES, "1 day": DAY_MINUTES, "1 d": DAY_MINUTES, "D": DAY_MINUTES,
+    "1W": WEEK, "1 week": WEEK, "1 w": WEEK, "W": WEEK, "10080": WEEK,
     "1M": MONTH, "M": MONTH,
 }  # fmt: skip
 

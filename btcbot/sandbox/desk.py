@@ -78,8 +78,8 @@ class Desk:
             if self._admission.is_shut_out(_ip(request), self._floor.now_ms()):
                 return shut_out()
             endpoint, work = methods[request.method]
-            body = await request.body()
-            if len(body) > BODY_BYTES_MAX:
+            body = await _body(request)
+            if body is None:
                 return Response(status_code=413)
             key = self._admission.key(request.headers.get("x-pck", ""))
             now_ms, name = self._floor.now_ms(), key.name if key else None
@@ -146,6 +146,16 @@ class Desk:
         if exceeded is not None:
             self._observer.observed(Event.RATE_LIMITED, endpoint=endpoint, retry_after=exceeded.retry_after)
         return exceeded
+
+
+async def _body(request: Request) -> bytes | None:
+    """Nothing for one that is too long: the rest of it is not read."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            return None
+    return body
 
 
 def _ip(request: Request) -> str:

@@ -36,7 +36,9 @@ Orders and balances.
 |------------------------|--------------------------------------------------------------------------------------|
 | order_accepted_late    | a submit gets a page (`status`, default 504), and the order comes in `seconds` later |
 | order_doubled          | a submit is processed twice: two orders under one label, the answer names the first  |
+| market_orders_off      | a market order is refused: ORDER_METHOD_NOT_SUPPORTED, as in turbulence (ISS#331)    |
 | cancel_lost            | a cancel is answered with a receipt, and nothing happens                             |
+| cancel_blocked         | a cancel is refused: ORDER_CANCEL_BLOCKED, as in maintenance                         |
 | filled_while_canceling | a cancel is answered with a receipt, and the order is filled before it takes effect  |
 | lagging_holds          | balances show holds as they were `seconds` ago                                       |
 | lagging_balances       | balances show everything as it was `seconds` ago                                     |
@@ -80,6 +82,7 @@ from btcbot.domain.errors import BtcbotError
 from btcbot.domain.money import ZERO, MalformedNumber, parse
 
 FAULTS_MAX = 1_000
+SECONDS_MAX = 1_000_000
 FIELDS = ("fault", "count", "skip", "match", "seconds", "status")
 FACTS = ("endpoint", "method", "path", "key", "pair", "side", "label", "order_id", "channel", "event")
 STATUSES = (403, 502, 503, 504)
@@ -113,7 +116,9 @@ class FaultName(StrEnum):
 
     ORDER_ACCEPTED_LATE = "order_accepted_late"
     ORDER_DOUBLED = "order_doubled"
+    MARKET_ORDERS_OFF = "market_orders_off"
     CANCEL_LOST = "cancel_lost"
+    CANCEL_BLOCKED = "cancel_blocked"
     FILLED_WHILE_CANCELING = "filled_while_canceling"
     LAGGING_HOLDS = "lagging_holds"
     LAGGING_BALANCES = "lagging_balances"
@@ -232,14 +237,14 @@ def read_fault(document: object, number: int) -> Fault:
         raise MalformedFault("match is an object of texts")
     if unknown := match.keys() - set(FACTS):
         raise MalformedFault(f"match knows no {str(min(unknown))[:40]!r}, only {', '.join(FACTS)}")
-    if status is not None and status not in STATUSES:
+    if status is not None and (type(status) is not int or status not in STATUSES):
         raise MalformedFault(f"status is one of {', '.join(map(str, STATUSES))}")
     try:
         seconds = parse(str(document.get("seconds", ZERO)))
     except MalformedNumber as error:
         raise MalformedFault("seconds is a plain number") from error
-    if seconds < ZERO:
-        raise MalformedFault("seconds is not negative")
+    if not ZERO <= seconds <= SECONDS_MAX:
+        raise MalformedFault(f"seconds is not negative, and at most {SECONDS_MAX}")
     return Fault(number, FaultName(name), count, skip, match, seconds, status)
 
 

@@ -155,9 +155,9 @@ class Feed:
             encode([100, {"type": 100, "ok": is_ok, "message": f"{'join' if is_join else 'leave'}|{channel}:{event}"}])
         )
         if not is_join:
-            connection.left.add(topic)
             self._unfollow(connection, topic)
-            connection.joined.pop(topic, None)
+            if connection.joined.pop(topic, None) is not None and event in self._floor.listings:
+                connection.left.add(topic)
         elif is_ok and len(connection.joined) < SUBSCRIPTIONS_MAX:
             subscription = connection.joined[topic] = Subscription()
             subscription.is_served = self._serves(connection, topic)

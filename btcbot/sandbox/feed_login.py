@@ -41,8 +41,6 @@ class Logins:
             return "Invalid Signature"
         if not caller.key.permits("login"):
             return "Invalid Request"
-        if not caller.key.permits("login"):
-            return "Invalid Request"
         elsewhere = sum(1 for other in others if other is not connection and other.public_key == public)
         if self._profile.logins_per_key_max is not None and elsewhere >= self._profile.logins_per_key_max:
             return "Invalid Request"

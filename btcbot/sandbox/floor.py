@@ -14,7 +14,8 @@ from btcbot.domain.ports import Clock, Observer
 from btcbot.sandbox.history import History
 from btcbot.sandbox.keys import ACCOUNT_ID
 from btcbot.sandbox.profiles import VenueProfile
-from btcbot.sandbox.record import Record
+from btcbot.sandbox.record import Line, Record, line_of
+from btcbot.simulation.accounts import BalanceChange
 from btcbot.simulation.books import MINUTE_MS, Bar, Depth, Print, Source
 from btcbot.simulation.happenings import (
     CancelAccepted,
@@ -91,7 +92,8 @@ class Floor:
         return pair if pair in self._source.listings else None
 
     def advance(self) -> int:
-        """Bring the venue up to now; the time that it then has."""
+        """Bring the venue up to now; the time that it then has. Raises `RecordNotWritten` if the record lost touch."""
+        self.record.check()
         now_ms = self.now_ms()
         self.venue.advance(now_ms)
         if self._source.is_ended and not self._ended:
@@ -198,20 +200,29 @@ class Floor:
         )
 
     def _publish(self) -> None:
-        for news in self.venue.news():
-            number = self.record.append_happening(news.happening)
-            for change in news.changes:
-                self.record.append(
-                    "balance_changed",
-                    {
-                        "cause": number, "account_id": change.account_id, "asset": change.asset,
-                        "total_change": change.total_change, "held_change": change.held_change,
-                        "total": change.total, "held": change.held,
-                    },
-                    news.happening.at_ms,
-                )  # fmt: skip
+        """All that one step did goes into the record at once: a restart finds a trade with both its sides."""
+        happened = self.venue.news()
+        if not happened:
+            return
+        number = self.record.count + 1
+        lines: list[Line] = []
+        for news in happened:
+            cause = number + len(lines)
+            lines.append(line_of(news.happening))
+            lines.extend(_balance_line(change, cause, news.happening.at_ms) for change in news.changes)
+        self.record.append_together(lines)
+        for news in happened:
             self.history.remember(news)
             self.on_news(news)
+
+
+def _balance_line(change: BalanceChange, cause: int, at_ms: int) -> Line:
+    body = {
+        "cause": cause, "account_id": change.account_id, "asset": change.asset,
+        "total_change": change.total_change, "held_change": change.held_change,
+        "total": change.total, "held": change.held,
+    }  # fmt: skip
+    return Line("balance_changed", body, at_ms)
 
 
 def _means(asset: Asset) -> Means:

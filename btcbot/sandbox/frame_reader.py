@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from btcbot.domain.money import Asset, parse
 from btcbot.simulation.happenings import Method
-from btcbot.simulation.listings import Listing
+from btcbot.simulation.listings import BALANCE_DECIMALS, NOTIONAL_MIN, Listing
 from btcbot.simulation.replay_pair import BookSnapshot, BookUpdate, Gap, Message, RecordedLevels, TapeTrade
 
 TRADES_KNOWN = 200  # of a pair, to compare with those over REST
@@ -120,11 +120,14 @@ def listing_of(row: Document) -> Listing:
     filters, methods = row["filters"], row["orderMethods"]
     if not isinstance(filters, list) or not isinstance(filters[0], dict) or not isinstance(methods, list):
         raise TypeError("filters and orderMethods are lists")
-    price_decimals = whole_of(row["denominatorScale"]) if row["hasFraction"] is True else 0
+    price_decimals = _scale(row["denominatorScale"]) if row["hasFraction"] is True else 0
+    quote = Asset(text_of(row["denominator"]))
+    if quote not in NOTIONAL_MIN:
+        raise ValueError(f"quoted in {quote[:20]!r}, not in {' or '.join(NOTIONAL_MIN)}")
     tick = parse(text_of(filters[0]["tickSize"])).scaleb(price_decimals)
     return Listing(
-        text_of(row["name"]), whole_of(row["id"]), Asset(text_of(row["numerator"])), Asset(text_of(row["denominator"])),
-        price_decimals, whole_of(row["numeratorScale"]), parse(text_of(filters[0]["minExchangeValue"])),
+        text_of(row["name"]), whole_of(row["id"]), Asset(text_of(row["numerator"])), quote,
+        price_decimals, _scale(row["numeratorScale"]), parse(text_of(filters[0]["minExchangeValue"])),
         tuple(_METHODS[name] for name in methods if name in _METHODS),
         int(tick) if tick == int(tick) and tick > 0 else None, parse(text_of(filters[0]["maxPrice"])),
     )  # fmt: skip
@@ -140,6 +143,13 @@ def whole_of(value: object) -> int:
     if not isinstance(value, int):
         raise TypeError("a number is missing")
     return value
+
+
+def _scale(value: object) -> int:
+    scale = whole_of(value)
+    if not 0 <= scale <= BALANCE_DECIMALS:
+        raise ValueError(f"{scale} decimals are not to be counted with")
+    return scale
 
 
 def _levels(entries: object) -> RecordedLevels:

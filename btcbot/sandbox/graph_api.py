@@ -1,5 +1,6 @@
 """The graph host: candles (protocol 4.5, 4.6). Times are seconds, values are JSON numbers, no envelope."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
@@ -14,7 +15,7 @@ from btcbot.sandbox.profiles import VenueProfile
 from btcbot.sandbox.public_api import PERCENT_STEP
 from btcbot.simulation.books import Bar
 
-SECONDS_DIGITS_MAX = 11
+_SECONDS = re.compile(r"-?[0-9]{1,11}", re.ASCII)
 
 
 class GraphApi:
@@ -88,7 +89,8 @@ class GraphApi:
 
 
 def _span(query: Mapping[str, str]) -> tuple[int, int] | None:
+    """First and last second; a beginning before 1970 is taken, as some clients ask for (ccxt)."""
     texts = (query.get("from", ""), query.get("to", ""))
-    if not all(text.isascii() and text.isdigit() and len(text) <= SECONDS_DIGITS_MAX for text in texts):
+    if not all(_SECONDS.fullmatch(text) for text in texts):
         return None
-    return int(texts[0]), int(texts[1])
+    return max(int(texts[0]), 0), int(texts[1])

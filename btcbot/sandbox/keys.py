@@ -69,10 +69,6 @@ class ApiKey:
     account_id: int
     permissions: frozenset[Permission]
 
-    @property
-    def may_trade(self) -> bool:
-        return self.permits("submit")
-
     def permits(self, endpoint: str) -> bool:
         return not self.permissions.isdisjoint(OPENED_BY.get(endpoint, frozenset()))
 

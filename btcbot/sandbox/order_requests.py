@@ -9,13 +9,12 @@ from starlette.responses import Response
 
 from btcbot.domain.money import ZERO, parse
 from btcbot.domain.orders.intents import Side
-from btcbot.sandbox.answers import failure
+from btcbot.sandbox.answers import PAIR_LENGTH_MAX, failure, pair_unknown
 from btcbot.sandbox.floor import Floor
 from btcbot.sandbox.keys import guid
 from btcbot.simulation.happenings import Method
 from btcbot.simulation.orders import OrderRequest, Refusal
 
-PAIR_LENGTH_MAX = 20
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,16})?", re.ASCII)
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "0": Side.BUY, "1": Side.SELL}  # the official client sends numbers
 _METHODS: Mapping[str, Method] = {
@@ -47,7 +46,7 @@ def read_order(body: bytes, query: Sequence[tuple[str, str]], floor: Floor) -> W
         return failure("INVALID_REQUEST", 1037)
     pair = floor.pair(name)
     if pair is None:
-        return failure(f"Pair {name} does not exists.", 1037)
+        return pair_unknown(name)
     side = _SIDES.get(str(document.get("orderType")).lower())
     method = _METHODS.get(str(document.get("orderMethod")).lower())
     if side is None or method is None:

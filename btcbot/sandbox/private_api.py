@@ -48,6 +48,8 @@ class PrivateApi:
             return wanted
         if isinstance(wanted, Refusal):
             return self._refused(wanted)
+        if not wanted.request.method.has_limit and ask.strike(FaultName.MARKET_ORDERS_OFF):
+            return self._refused(Refusal.METHOD)
         account_id = ask.caller.account_id
         if (late := ask.strike(FaultName.ORDER_ACCEPTED_LATE)) is not None:
             self._floor.submit_later(account_id, wanted.request, float(late.seconds))
@@ -68,6 +70,8 @@ class PrivateApi:
         account_id = ask.caller.account_id
         if order_id is None:
             return self._not_canceled(Refusal.CANCEL_UNKNOWN)
+        if ask.strike(FaultName.CANCEL_BLOCKED):
+            return self._not_canceled(Refusal.CANCEL_BLOCKED)
         if ask.strike(FaultName.CANCEL_LOST):
             return self._receipt()
         is_overtaken = ask.strike(FaultName.FILLED_WHILE_CANCELING) is not None

@@ -7,11 +7,12 @@ from starlette.responses import Response
 
 from btcbot.domain.money import Asset, plain
 from btcbot.domain.orders.intents import Side
-from btcbot.sandbox.answers import failure, failure_without_data, success
+from btcbot.sandbox.answers import failure, failure_without_data, pair_unknown, success
 from btcbot.sandbox.desk import Ask
 from btcbot.sandbox.faults import FaultName
 from btcbot.sandbox.floor import Floor
 from btcbot.sandbox.history import as_of
+from btcbot.sandbox.public_api import required_pair
 from btcbot.sandbox.rows import balance_row, listed_trade_row, open_order_row, order_row, transfer_row
 from btcbot.simulation.happenings import Means, OrderMatched
 from btcbot.simulation.orders import Order
@@ -47,7 +48,7 @@ class PrivateViews:
         wanted = ask.get("pairSymbol")
         pair = None if wanted is None else self._floor.pair(wanted)
         if wanted is not None and pair is None:
-            return failure(f"Pair {wanted[:20]} does not exists.", 1037)
+            return pair_unknown(wanted)
         sides: dict[Side, list[object]] = {Side.BUY: [], Side.SELL: []}
         for order in self._floor.history.open_orders(ask.caller.account_id, pair, moment_ms):
             sides[order.accepted.side].append(open_order_row(self._floor, order))
@@ -56,12 +57,9 @@ class PrivateViews:
     def all_orders(self, ask: Ask) -> Response:
         """Times are seconds, whatever the documentation says of all times (protocol 5.6)."""
         moment_ms = self._moment_of_orders(ask)
-        wanted = ask.get("pairSymbol")
-        if not wanted:
-            return failure("INVALID_REQUEST_ERROR", 1037)
-        pair = self._floor.pair(wanted)
-        if pair is None:
-            return failure(f"Pair {wanted[:20]} does not exists.", 1037)
+        pair = required_pair(self._floor, ask.get("pairSymbol"))
+        if isinstance(pair, Response):
+            return pair
         start, end, first_id = (whole_number(ask.get(name)) for name in ("startTime", "endTime", "orderId"))
         if start is not None and start > self._floor.now_ms() // 1000:
             return failure("startTime cannot be bigger than current unix timestamp.", 1038)

@@ -41,7 +41,7 @@ class FinalStatus(StrEnum):
 
 
 class Shapes(StrEnum):
-    """Whose captures the private answers look like (the samples name the years)."""
+    """Whose captures the private answers and tickers look like (the samples name the years)."""
 
     NOW = "now"
     OF_2021 = "2021"  # trades without label and precise amount; a receipt without `httpStatusCode`, "OK"

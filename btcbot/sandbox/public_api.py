@@ -9,14 +9,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from btcbot.domain.money import Asset, plain, round_half_even, round_ratio
-from btcbot.sandbox.answers import failure, json_answer, success
+from btcbot.sandbox.answers import failure, json_answer, pair_unknown, success
 from btcbot.sandbox.candles import DAY_MINUTES, DAY_MS, candles
 from btcbot.sandbox.desk import Desk
 from btcbot.sandbox.faults import Faults
 from btcbot.sandbox.feed_faults import FeedFaults
 from btcbot.sandbox.floor import EPOCH, Floor, Ticker
-from btcbot.sandbox.profiles import VenueProfile
-from btcbot.sandbox.shown_books import ShownBooks
+from btcbot.sandbox.profiles import Shapes, VenueProfile
+from btcbot.sandbox.shown_books import BookTexts, ShownBooks
 from btcbot.sandbox.wire import Literal
 from btcbot.simulation.books import LEVELS_MAX, PRINTS_KEPT
 from btcbot.simulation.happenings import Method
@@ -39,6 +39,7 @@ class PublicApi:
         self._floor = floor
         self._profile = profile
         self._books = ShownBooks(floor, FeedFaults(faults, floor), "orderbook")
+        self._texts = BookTexts()
 
     def routes(self, desk: Desk) -> list[Route]:
         routes = [
@@ -56,11 +57,12 @@ class PublicApi:
         return routes
 
     def exchange_info(self, query: Mapping[str, str]) -> Response:
-        listings = list(self._floor.listings.values())
+        """Its time is that of the answer that the edge keeps: no clock to go by (protocol 4.7)."""
+        listings, now_ms = list(self._floor.listings.values()), self._floor.now_ms()
         document: dict[str, object] = {
             "data": {
                 "timeZone": "UTC",
-                "serverTime": self._floor.now_ms(),
+                "serverTime": now_ms - now_ms % (INFO_AGE_SECONDS * 1000),
                 "symbols": [self._symbol(place, listing) for place, listing in enumerate(listings)],
                 "currencies": [_currency(place, asset) for place, asset in enumerate(_assets(listings))],
                 "currencyOperationBlocks": [
@@ -134,35 +136,30 @@ class PublicApi:
         now_ms = self._floor.now_ms()
         places = {pair: place for place, pair in enumerate(self._floor.listings)}
         tickers = ((pair, self._floor.ticker(pair, now_ms)) for pair in pairs)
-        return [_row(ticker, 1000 + places[pair]) for pair, ticker in tickers if ticker is not None]
+        rows = [_row(ticker, 1000 + places[pair]) for pair, ticker in tickers if ticker is not None]
+        if self._profile.shapes is not Shapes.NOW:  # some captures lack it (protocol 4.2)
+            for row in rows:
+                del row["order"]
+        return rows
 
     def orderbook(self, query: Mapping[str, str]) -> Response:
-        wanted = query.get("pairSymbol")
-        if not wanted:
-            return failure("INVALID_REQUEST_ERROR", 1037)
-        pair = self._floor.pair(wanted)
-        if pair is None:
-            return failure(f"Pair {wanted[:20]} does not exists.", 1037)
+        pair = required_pair(self._floor, query.get("pairSymbol"))
+        if isinstance(pair, Response):
+            return pair
         now_ms = self._floor.advance()
         listing, depth = self._floor.listings[pair], self._books.depth(pair)
-        limit = _count(query.get("limit"), LEVELS_MAX)
-        sides = {
-            name: [
-                [listing.price_text(ticks), listing.quantity_text(lots)] for ticks, lots in list(levels.items())[:limit]
-            ]
-            for name, levels in (("bids", depth.bids), ("asks", depth.asks))
-        }
+        sides = self._texts.of(listing, depth, _count(query.get("limit"), LEVELS_MAX))
         if self._profile.is_book_time_fractional:  # as it was in 2022: the code was a number, too
-            return success({"timestamp": Literal(f"{now_ms}.0"), **sides})
-        return success({"timestamp": now_ms, **sides}, code="SUCCESS")
+            answer = success({"timestamp": Literal(f"{now_ms}.0"), **sides})
+        else:
+            answer = success({"timestamp": now_ms, **sides}, code="SUCCESS")
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
 
     def trades(self, query: Mapping[str, str]) -> Response:
-        wanted = query.get("pairSymbol")
-        if not wanted:
-            return failure("INVALID_REQUEST_ERROR", 1037)
-        pair = self._floor.pair(wanted)
-        if pair is None:
-            return failure(f"Pair {wanted[:20]} does not exists.", 1037)
+        pair = required_pair(self._floor, query.get("pairSymbol"))
+        if isinstance(pair, Response):
+            return pair
         self._floor.advance()
         listing = self._floor.listings[pair]
         newest_first = reversed(self._floor.recent(pair))
@@ -185,12 +182,9 @@ class PublicApi:
 
     def ohlc(self, query: Mapping[str, str]) -> Response:
         """The old daily candles: values are text, time is in milliseconds (protocol 4.6)."""
-        wanted = query.get("pairSymbol")
-        if not wanted:
-            return failure("INVALID_REQUEST_ERROR", 1037)
-        pair = self._floor.pair(wanted)
-        if pair is None:
-            return failure(f"Pair {wanted[:20]} does not exists.", 1037)
+        pair = required_pair(self._floor, query.get("pairSymbol"))
+        if isinstance(pair, Response):
+            return pair
         now_ms, listing = self._floor.advance(), self._floor.listings[pair]
         days = list(candles(self._floor, pair, DAY_MINUTES, now_ms - DAYS_MAX * DAY_MS, now_ms))
         return success(
@@ -204,6 +198,13 @@ class PublicApi:
                 for bar in days[-_count(query.get("last"), DAYS_MAX) :]
             ]
         )  # fmt: skip
+
+
+def required_pair(floor: Floor, wanted: str | None) -> str | Response:
+    """The pair that a request must name, or what is said where it does not."""
+    if not wanted:
+        return failure("INVALID_REQUEST_ERROR", 1037)
+    return floor.pair(wanted) or pair_unknown(wanted)
 
 
 def change(ticker: Ticker) -> tuple[Decimal, Decimal]:

@@ -1,14 +1,17 @@
 """The record: a JSON line for everything that happened, numbered from 1. It is the venue's memory and the tests' truth.
 
-A line is complete when its newline is there; a torn last line (the process died while writing it) is cut off. A file
-that has grown long is sealed under the number of its first line and a new one begun; all are kept.
+Lines that belong together, as both sides of a trade and what they did to balances, are written at once, and the first
+of them names the last one (`until`). What is not whole at the end of the file, a line without its newline or such lines
+without their last one, is cut off: the process died while writing it, and nobody heard of it.
+
+A file that has grown long is sealed under the number of its first line and a new one begun; all are kept.
 """
 
 import json
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
 from io import FileIO
@@ -24,7 +27,7 @@ from btcbot.simulation.happenings import Happening
 LINES_PER_ANSWER_MAX = 10_000
 LINES_LOOKED_AT_MAX = 1_000_000  # in search of some kinds: about half a second
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
-_HEAD = re.compile(rb'\{"n":([0-9]{1,15}),"at":[0-9]{1,15},"kind":"([a-z_]+)"[,}]')
+_HEAD = re.compile(rb'\{"n":([0-9]{1,15}),"at":[0-9]{1,15},"kind":"([a-z_]+)"(?:,"until":([0-9]{1,15}))?[,}]')
 
 
 class DamagedRecord(UnsafeState):
@@ -45,14 +48,31 @@ _HAPPENINGS: Mapping[bytes, type] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    kind: str
+    body: Mapping[str, object]
+    at_ms: int
+
+
+def line_of(happening: Happening) -> Line:
+    body = {field.name: getattr(happening, field.name) for field in fields(happening) if field.name != "at_ms"}
+    return Line(kind_of_happening(type(happening)), body, happening.at_ms)
+
+
 class Record:
-    """Append-only. Every line reaches the operating system before `append` returns."""
+    """Append-only. Every line reaches the operating system before `append` returns.
+
+    What once could not be written is missing, and what comes after it would make no sense without it: from then on
+    nothing is written, and `check` says so to whoever goes on.
+    """
 
     def __init__(self, path: Path, segment_bytes_max: int = SEGMENT_BYTES_MAX) -> None:
         self._file = FileIO(path, "a+")
         self._path = path
         self._segment_bytes_max = segment_bytes_max
         self._segments = [Segment(sealed, int(number)) for number, sealed in _sealed(path)]
+        self._missing = ""  # what could not be written
 
     @property
     def count(self) -> int:
@@ -76,20 +96,41 @@ class Record:
 
     def append(self, kind: str, body: Mapping[str, object], at_ms: int) -> int:
         """Its number. Raises `RecordNotWritten`: then nothing of it was written."""
+        return self.append_together([Line(kind, body, at_ms)])
+
+    def append_together(self, lines: Sequence[Line]) -> int:
+        """The number of the first one. A restart finds all of them or none; likewise."""
+        self.check()
         segment = self._segments[-1]
         if segment.end >= self._segment_bytes_max:
             segment = self._begin_next(segment)
-        number = segment.next
-        line = _encode({"n": number, "at": at_ms, "kind": kind, **body}).encode() + b"\n"
-        if self._file.write(line) != len(line):
-            self._file.truncate(segment.end)
-            raise RecordNotWritten(f"line {number} does not go into {self._path}: the disk is full")
-        segment.add(len(line))
-        return number
+        first = segment.next
+        last = first + len(lines) - 1
+        texts: list[bytes] = []
+        for number, line in enumerate(lines, first):
+            head: dict[str, object] = {"n": number, "at": line.at_ms, "kind": line.kind}
+            if number == first < last:
+                head["until"] = last
+            texts.append(_encode({**head, **line.body}).encode() + b"\n")
+        self._write(b"".join(texts), segment)
+        for text in texts:
+            segment.add(len(text))
+        return first
 
-    def append_happening(self, happening: Happening) -> int:
-        body = {field.name: getattr(happening, field.name) for field in fields(happening) if field.name != "at_ms"}
-        return self.append(kind_of_happening(type(happening)), body, happening.at_ms)
+    def check(self) -> None:
+        """Raises `RecordNotWritten` once something is missing."""
+        if self._missing:
+            raise RecordNotWritten(self._missing)
+
+    def _write(self, data: bytes, segment: Segment) -> None:
+        try:
+            written, reason = self._file.write(data), "the disk is full"
+        except OSError as error:
+            written, reason = 0, error.strerror or type(error).__name__
+        if written != len(data):
+            self._missing = f"line {segment.next} does not go into {self._path} ({reason})"
+            self._file.truncate(segment.end)
+            self.check()
 
     def after(
         self, number: int, limit: int, kinds: Collection[str] = ()
@@ -138,15 +179,25 @@ class Record:
         return self._segments[-1]
 
     def _read(self, segment: Segment) -> Iterator[Happening]:
-        """Every whole line of a file, counted; the happenings among them."""
+        """Every whole line of a file, counted; the happenings among them. Lines that belong together count together."""
+        sizes: list[int] = []
+        happenings: list[Happening] = []
+        until = 0
         with open(segment.path, "rb") as lines:
             for line in lines:
                 if not line.endswith(b"\n"):
                     return
-                happening = _happening(line, segment)
-                segment.add(len(line))
+                number = segment.next + len(sizes)
+                last, happening = _read_line(line, number, segment)
+                until = until if sizes else last
+                sizes.append(len(line))
                 if happening is not None:
-                    yield happening
+                    happenings.append(happening)
+                if number == until:
+                    for size in sizes:
+                        segment.add(size)
+                    yield from happenings
+                    sizes, happenings = [], []
 
 
 def _sealed(path: Path) -> Sequence[tuple[str, Path]]:
@@ -156,18 +207,24 @@ def _sealed(path: Path) -> Sequence[tuple[str, Path]]:
     return sorted((match.group(1), file) for match, file in matches if match is not None)
 
 
-def _happening(line: bytes, segment: Segment) -> Happening | None:
-    """Most lines are requests and answers: of these the head is all that matters."""
+def _read_line(line: bytes, number: int, segment: Segment) -> tuple[int, Happening | None]:
+    """The last of the lines that it begins, and what happened. Most lines are requests and answers: of these the head
+    is all that matters.
+    """
     head = _HEAD.match(line)
     try:
         if head is None or not line.endswith(b"}\n"):
             raise ValueError("it has another form")
-        if int(head.group(1)) != segment.next:
+        if int(head.group(1)) != number:
             raise ValueError("a number is missing")
+        until = int(head.group(3) or number)
+        if until < number:
+            raise ValueError("it ends before it begins")
         kind = _HAPPENINGS.get(head.group(2))
-        return None if kind is None else _built(kind, json.loads(line))
+        return until, None if kind is None else _built(kind, json.loads(line))
     except (ValueError, KeyError, TypeError) as error:
-        raise DamagedRecord(f"line {segment.count + 1} of {segment.path} is not a record ({error})") from error
+        place = number - segment.first + 1
+        raise DamagedRecord(f"line {place} of {segment.path} is not a record ({error})") from error
 
 
 def _built(kind: type, document: Mapping[str, object]) -> Happening:

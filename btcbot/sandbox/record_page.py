@@ -1,4 +1,4 @@
-"""The record as a page for people: numbered lines, newest last, with the accounts and the faults that are set."""
+"""The record as a page for people: numbered lines, newest first, with the accounts, halts and faults that are set."""
 
 import json
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ KINDS = (
     "request", "answer", "balance_changed", *(kind_of_happening(happening) for happening in get_args(Happening)),
     "fault_struck", "scenario_played",
 )  # fmt: skip
+UNSAID, EMPTY = ("n", "until"), ("", "0", 0, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class ShownLine:
     at: str
     kind: str
     facts: Mapping[str, object]
+    is_refusal: bool
 
 
 class RecordPage:
@@ -51,10 +53,12 @@ class RecordPage:
             now=self._floor.clock.now(),
             accounts=self._accounts.described(),
             faults=self._faults.listed(),
-            lines=[_shown(number, line) for number, line in lines],
+            halted=[pair for pair in self._floor.listings if not self._floor.venue.is_trading(pair)],
+            lines=[_shown(number, line) for number, line in reversed(lines)],
             count=record.count,
             kinds=KINDS,
             kind=kind,
+            before=lines[0][0] if lines else 0,
             until=until,
             is_latest=after is None and before is None,
         )
@@ -70,8 +74,10 @@ def _template() -> Template:
 
 
 def _shown(number: int, line: str) -> ShownLine:
+    """Without what says nothing: fields that are empty or zero, and which lines were written together."""
     document = json.loads(line)
     moment = EPOCH + timedelta(milliseconds=document.pop("at"))
     kind = document.pop("kind")
-    del document["n"]
-    return ShownLine(number, f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}", kind, document)
+    facts = {name: value for name, value in document.items() if name not in UNSAID and value not in EMPTY}
+    at = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
+    return ShownLine(number, at, kind, facts, kind == "answer" and document["status"] != 200)

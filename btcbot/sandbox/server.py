@@ -106,8 +106,7 @@ async def open_sandbox(
             (sockets[1], GraphApi(floor, venue_profile).routes(desk)),
             (sockets[3], Admin(floor, faults, Accounts(floor, keys)).routes()),
         )
-        for bound, routes in hosts:
-            await stack.enter_async_context(_http(bound, routes))
+        await stack.enter_async_context(_http(hosts))
         await stack.enter_async_context(
             serve_websocket(
                 feed.serve,
@@ -156,8 +155,21 @@ async def _stopped(task: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def _http(bound: socket.socket, routes: Sequence[Route]) -> AsyncIterator[None]:
-    """An HTTP host on the loop that runs already: no signal handlers, no log lines, no timer of its own."""
+async def _http(hosts: Sequence[tuple[socket.socket, Sequence[Route]]]) -> AsyncIterator[None]:
+    """HTTP hosts on the loop that runs already: no signal handlers, no log lines, no timer of their own."""
+    logging.getLogger("uvicorn.error").addFilter(_is_meant)
+    serving: list[tuple[uvicorn.Server, socket.socket]] = []
+    try:
+        for bound, routes in hosts:
+            server = _server(routes)
+            await server.startup(sockets=[bound])
+            serving.append((server, bound))
+        yield
+    finally:
+        await asyncio.gather(*(server.shutdown(sockets=[bound]) for server, bound in serving))
+
+
+def _server(routes: Sequence[Route]) -> uvicorn.Server:
     config = uvicorn.Config(
         Host(routes),
         lifespan="off",
@@ -171,14 +183,9 @@ async def _http(bound: socket.socket, routes: Sequence[Route]) -> AsyncIterator[
         timeout_graceful_shutdown=CLOSING_SECONDS_MAX,
     )
     config.load()
-    logging.getLogger("uvicorn.error").addFilter(_is_meant)
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[bound])
-    try:
-        yield
-    finally:
-        await server.shutdown(sockets=[bound])
+    return server
 
 
 def _is_meant(line: logging.LogRecord) -> bool:
@@ -192,6 +199,7 @@ class Host:
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = {route.path: route for route in routes if not route.param_convertors}
         self._any = Starlette(routes=routes, exception_handlers={HTTPException: _bare})
+        self._any.router.redirect_slashes = False  # a path with one too many is unknown, and sent nowhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._routes.get(scope.get("path", ""))

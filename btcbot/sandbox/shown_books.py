@@ -1,10 +1,15 @@
 """The books as they are shown, over REST and the feed: the floor's own, unless a fault spoils them."""
 
+from collections.abc import Mapping
+from itertools import islice
+
 from btcbot.domain.orders.intents import Side
 from btcbot.sandbox.faults import FaultName
 from btcbot.sandbox.feed_faults import FeedFaults
 from btcbot.sandbox.floor import Floor
-from btcbot.simulation.books import LEVELS_MAX, Depth
+from btcbot.sandbox.wire import Literal
+from btcbot.simulation.books import LEVELS_MAX, Depth, Levels
+from btcbot.simulation.listings import Listing
 
 
 class ShownBooks:
@@ -46,3 +51,30 @@ class ShownBooks:
             return depth
         emptied = fault.match.get("side")
         return Depth(depth.bids if emptied == Side.SELL else {}, depth.asks if emptied == Side.BUY else {})
+
+
+class BookTexts:
+    """Books as REST writes them: made once for all who ask before the book changes."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[Depth, dict[int, Mapping[str, Literal]]]] = {}  # by pair, then by limit
+
+    def of(self, listing: Listing, depth: Depth, limit: int) -> Mapping[str, Literal]:
+        """`bids` and `asks`, so many levels of each."""
+        known = self._made.get(listing.pair)
+        if known is None or known[0] is not depth:
+            known = self._made[listing.pair] = (depth, {})
+        if limit not in known[1]:
+            known[1][limit] = {
+                "bids": _levels(listing, depth.bids, limit),
+                "asks": _levels(listing, depth.asks, limit),
+            }
+        return known[1][limit]
+
+
+def _levels(listing: Listing, levels: Levels, limit: int) -> Literal:
+    texts = (
+        f'["{listing.price_text(ticks)}","{listing.quantity_text(lots)}"]'
+        for ticks, lots in islice(levels.items(), limit)
+    )
+    return Literal(f"[{','.join(texts)}]")

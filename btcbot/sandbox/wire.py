@@ -7,12 +7,14 @@ from btcbot.domain.money import plain
 
 
 class Literal(str):
-    """A number that is written just so, as `1643883463379.0`."""
+    """JSON that is written just so: a number as `1643883463379.0`, or what was encoded before."""
 
     __slots__ = ()
 
 
-_text = json.encoder.encode_basestring
+def _text(text: str) -> str:
+    """Half of a surrogate pair, which only an escape in a client's JSON can be, has no bytes: it goes out as `?`."""
+    return json.encoder.encode_basestring(text.encode("utf-8", "replace").decode() if not text.isascii() else text)
 
 
 def encode(value: object) -> str:

@@ -12,11 +12,13 @@ from btcbot.domain.errors import ConfigurationError
 from btcbot.domain.money import Asset
 from btcbot.simulation.books import MINUTE_MS
 from btcbot.simulation.chance import chance, key_of
-from btcbot.simulation.listings import NOTIONAL_MIN, Listing
+from btcbot.simulation.happenings import Method
+from btcbot.simulation.listings import NOTIONAL_MIN, ORDER_METHODS, Listing
 from btcbot.simulation.paths import SLOT_MS, PathMarket, PathStream
 
 # Period in minutes and amplitude as a fraction of the price, for a volatility of 1.
 NOISES = ((2.3, 0.0030), (5.3, 0.0065), (12.7, 0.0095), (31.0, 0.013), (97.0, 0.014), (411.0, 0.016), (2903.0, 0.03))
+WITHOUT_MARKET = (Method.LIMIT, Method.STOP_LIMIT)  # as 25 of the 379 pairs (protocol 4.1)
 LEVEL_NOTIONAL = {"TRY": 2_600.0, "USDT": 180.0}  # the usual quantity of a level, in quote
 
 
@@ -36,11 +38,12 @@ class Character:
 
 
 def _character(
-    pair_id: int, base: str, quote: str, home: float, price_decimals: int, lot_decimals: int, volatility: float
-) -> Character:
+    pair_id: int, base: str, quote: str, home: float, price_decimals: int, lot_decimals: int, volatility: float,
+    order_methods: tuple[Method, ...] = ORDER_METHODS,
+) -> Character:  # fmt: skip
     asset = Asset(quote)
     listing = Listing(
-        base + quote, pair_id, Asset(base), asset, price_decimals, lot_decimals, NOTIONAL_MIN[asset]
+        base + quote, pair_id, Asset(base), asset, price_decimals, lot_decimals, NOTIONAL_MIN[asset], order_methods
     )  # fmt: skip
     return Character(listing, home, volatility)
 
@@ -55,7 +58,7 @@ CHARACTERS = {
         _character(34, "AVAX", "TRY", 672.0, 2, 6, 1.3),
         _character(40, "SOL", "TRY", 5_790.0, 1, 8, 1.2),
         _character(51, "DOGE", "TRY", 7.42, 4, 2, 1.4),
-        _character(62, "DOT", "TRY", 131.0, 2, 6, 1.3),
+        _character(62, "DOT", "TRY", 131.0, 2, 6, 1.3, WITHOUT_MARKET),
         _character(19, "BTC", "USDT", 85_240.0, 0, 8, 1.0),
         _character(20, "ETH", "USDT", 2_721.0, 1, 8, 1.1),
         _character(21, "XRP", "USDT", 2.2135, 4, 4, 1.2),

@@ -79,7 +79,7 @@ class Judge:
             return None
         listing = self._state.books[pair].listing
         price = listing.price(last)
-        return price / PRICE_BAND, min(price * PRICE_BAND, listing.price_max)
+        return price / PRICE_BAND, price * PRICE_BAND
 
     def is_in_quote(self, request: OrderRequest) -> bool:
         """Its quantity is money to spend (protocol 6.1); for a stop-market buy that is not certain (A8)."""
@@ -114,7 +114,9 @@ class Judge:
         return None
 
     def _refuses_prices(self, book: OrderBook, request: OrderRequest) -> Refusal | None:
-        """A stop on the wrong side of the market (protocol 6.4), a limit outside the band (protocol 4.1)."""
+        """A stop on the wrong side of the market (protocol 6.4); a limit above the static bound or outside the band, of
+        which either may be the narrower one (protocol 4.1).
+        """
         if request.method.is_stop:
             stop, touch = book.listing.ticks(request.stop_price) or 0, book.touch(request.side)
             if request.side is Side.BUY:
@@ -122,10 +124,14 @@ class Judge:
                     return Refusal.STOP_BELOW_BID
             elif touch is not None and stop > touch:
                 return Refusal.STOP_ABOVE_ASK
-        band = self.price_band(request.pair) if request.method.has_limit else None
-        if band is not None and request.price > band[1]:
+        if not request.method.has_limit:
+            return None
+        if request.price > book.listing.price_max:
             return Refusal.PRICE_ABOVE
-        return Refusal.PRICE_BELOW if band is not None and request.price < band[0] else None
+        band = self.price_band(request.pair)
+        if band is not None and request.price > band[1]:
+            return Refusal.PRICE_FAR_ABOVE
+        return Refusal.PRICE_FAR_BELOW if band is not None and request.price < band[0] else None
 
     def _refuses_account(self, account_id: int, request: OrderRequest) -> Refusal | None:
         """What is refused because of what the account did before (A1, A13). A market order is never open."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby, islice, takewhile
 
 from btcbot.domain.orders.intents import Side
-from btcbot.simulation.books import LEVELS_MAX, Depth
+from btcbot.simulation.books import EMPTY, LEVELS_MAX, Depth
 from btcbot.simulation.listings import Listing
 from btcbot.simulation.orders import Order
 from btcbot.simulation.resting import Resting, WaitingStops
@@ -22,11 +22,13 @@ class OrderBook:
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
         self.is_frozen = False
-        self.depth = Depth({}, {})
+        self.depth = EMPTY
         self.resting: Mapping[Side, Resting] = {side: Resting(side) for side in Side}
         self.stops: Mapping[Side, WaitingStops] = {side: WaitingStops(side) for side in Side}
         self._taken: Mapping[Side, dict[int, tuple[int, int]]] = {side: {} for side in Side}
         self._lot: int = 10 ** (listing.grain_decimals - listing.lot_decimals)  # in grains
+        self._shown = EMPTY
+        self._is_shown = False  # nothing changed since then
 
     @property
     def has_stops(self) -> bool:
@@ -40,6 +42,7 @@ class OrderBook:
         What it shows at our orders' prices is the most that can be before them: a shrinking level moves them forward.
         """
         self.depth = depth
+        self.changed()
         for side, taken in self._taken.items():
             levels = self.levels(side)
             for ticks in [ticks for ticks, (_, seen) in taken.items() if levels.get(ticks) != seen]:
@@ -69,6 +72,7 @@ class OrderBook:
         """Our accounts took this from the source: it stays taken, and who waits behind it moves forward."""
         before = self._taken[side].get(ticks, (0, 0))[0]
         self._taken[side][ticks] = (before + grains, self.levels(side)[ticks])
+        self.changed()
         self.pass_queue(side, ticks, grains)
 
     def pass_queue(self, side: Side, ticks: int, grains: int) -> None:
@@ -111,9 +115,19 @@ class OrderBook:
             return market if ours is None else ours
         return max(ours, market) if side is Side.BUY else min(ours, market)
 
+    def changed(self) -> None:
+        """What everybody sees may be another book by now: an order came, went or was filled."""
+        self._is_shown = False
+
     def shown(self) -> Depth:
-        """What everybody sees: the market without what was taken, and all resting orders."""
-        return Depth(self._shown_side(Side.BUY), self._shown_side(Side.SELL))
+        """What everybody sees: the market without what was taken, and all resting orders. The same object as long as
+        it is the same.
+        """
+        if not self._is_shown:
+            depth = Depth(self._shown_side(Side.BUY), self._shown_side(Side.SELL))
+            self._shown = self._shown if depth == self._shown else depth
+            self._is_shown = True
+        return self._shown
 
     def _shown_side(self, side: Side) -> Mapping[int, int]:
         """A level that is no whole number of lots is shown as the next one."""

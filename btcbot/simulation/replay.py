@@ -15,6 +15,7 @@ from btcbot.simulation.listings import NOTIONAL_MIN, Listing
 
 PRICE_PLACES = 10  # decimals that are read; a pair's grid has as many as its prices use
 QUANTITY_PLACES = 8
+DIGITS_MAX = 40  # of a number as text: more are no price and no quantity
 PAIR_ID_UNLISTED, PAIR_IDS_UNLISTED = 1_000, 1_000_000
 
 
@@ -61,10 +62,15 @@ def decimals_of(common: int, places: int) -> int:
 
 def steps_of(text: str, places: int) -> int:
     """A recorded number in units of its last decimal place; what lies beyond is not of this exchange and is cut."""
+    if len(text) > DIGITS_MAX:
+        raise UnusableRecord(f"{text[:40]!r} in the record goes on and on")
     whole, _, part = text.partition(".")
     if len(part) <= places and whole.isdecimal() and (not part or part.isdecimal()):
         return int(whole + part.ljust(places, "0"))
     try:
-        return int(Decimal(text).scaleb(places))
+        number = Decimal(text)
+        if not number.is_finite() or number.adjusted() > DIGITS_MAX:
+            raise ValueError("it is beyond all numbers")
+        return int(number.scaleb(places))
     except (InvalidOperation, ValueError) as error:
         raise UnusableRecord(f"{text[:40]!r} in the record is not a number") from error

@@ -172,6 +172,7 @@ class State:
             book.stops[accepted.side].add(order)
         elif method.has_limit:
             book.resting[accepted.side].add(order)
+            book.changed()
         held = accepted.held - inherited
         return (self._account_of(order).change(self._held_asset(order), held=held),) if held else NO_CHANGE
 
@@ -184,7 +185,9 @@ class State:
 
     def _matched(self, match: OrderMatched) -> tuple[BalanceChange, ...]:
         order = self.orders[match.order_id]
-        listing = self.books[match.pair].listing
+        book = self.books[match.pair]
+        listing = book.listing
+        book.changed()
         account = self._account_of(order)
         notional = match.price * match.quantity
         if match.side is Side.BUY:
@@ -242,11 +245,13 @@ class State:
     def _leave(self, order: Order) -> None:
         """The order is not open any more."""
         accepted = order.accepted
+        book = self.books[accepted.pair]
         del self.open_orders[accepted.account_id][accepted.order_id]
         if accepted.method.is_stop:
-            self.books[accepted.pair].stops[accepted.side].remove(order)
+            book.stops[accepted.side].remove(order)
         elif accepted.method.has_limit:
-            self.books[accepted.pair].resting[accepted.side].remove(order)
+            book.resting[accepted.side].remove(order)
+            book.changed()
 
     def _account_of(self, order: Order) -> Account:
         return self.accounts[order.accepted.account_id]

@@ -18,7 +18,7 @@ from tests.fuzz.targets import TARGETS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXAMPLES = 50  # of a target that costs 1
-RUNS = 500
+RUNS = 250
 CAN_BE_GUIDED = importlib.util.find_spec("atheris") is not None
 
 

@@ -24,7 +24,7 @@ def before_a_submit(order: JournaledOrder, store: LiveStore, blocks: tuple[str, 
     if row.side is Side.BUY:
         history = store.history()
         held = Holdings()
-        for fill in history.fills:
+        for fill in store.fills():
             held = held.after(fill)
         working = sum(
             (o.reservation.number - o.filled * o.price for o in history.orders if o.side is Side.BUY), start=ZERO

@@ -88,7 +88,7 @@ async def _orders(playground: Playground, book: Book) -> None:
     book.note("order_single.not_found", await playground.private("GET", f"order/{waiting}"))
     trades = "users/transactions/trade"
     book.note("user_trades.empty", await playground.private("GET", trades))
-    await playground.time.pass_by(2)
+    await playground.time.pass_by(3)
     book.note("user_trades", await playground.private("GET", trades))
     book.note("order_single", await playground.private("GET", f"order/{waiting}"))
     book.note("open_orders", await playground.private("GET", "openOrders"))

@@ -1,8 +1,10 @@
 """A restart loses nothing; recorded sources go on and end; what is wrong at the start is said in one line."""
 
 import gzip
+import json
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from btcbot.domain.errors import ExitCode
 from btcbot.domain.events import Event
 from btcbot.sandbox import server
 from btcbot.sandbox.keys import DirectoryNotReady, read_keys
-from btcbot.sandbox.record import DamagedRecord, Record
+from btcbot.sandbox.record import DamagedRecord, Record, RecordNotWritten
+from btcbot.sandbox.segments import Segment
 from btcbot.sandbox.server import PortTaken, open_sandbox
 from btcbot.simulation.replay import UnusableRecord
 from btcbot.simulation.venue import GridsChanged
@@ -39,6 +42,7 @@ async def test_accounts_orders_ids_and_history_survive_a_restart(tmp_path: Path)
         await before.time.pass_by(3)
         balances, record = await before.balances(), await before.record()
         trades = (await before.private("GET", "users/transactions/trade")).json()["data"]
+        assert trades
         keys = read_keys(before.directory)
     async with playing(tmp_path / "s", start=START + timedelta(seconds=60)) as after:
         assert read_keys(after.directory) == keys
@@ -74,6 +78,53 @@ async def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
         lines = await after.record()
         assert [line["n"] for line in lines] == list(range(1, len(lines) + 1))
         assert len(lines) > count
+
+
+async def test_a_trade_of_two_accounts_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    record = tmp_path / "s" / "record.jsonl"
+    async with playing(tmp_path / "s", pairs=("SOLTRY",)) as before:
+        await before.admin("POST", "accounts", json={"name": "rival", "balances": {"SOL": "5"}})
+        book = await before.book("SOLTRY")
+        between = f"{(Decimal(book['bids'][0][0]) + Decimal(book['asks'][0][0])) / 2:.0f}"
+        order = {"pairSymbol": "SOLTRY", "orderMethod": "limit", "quantity": "1", "price": between}
+        await before.private("POST", "order", role="accounts/rival", json=order | {"orderType": "sell"})
+        await before.private("POST", "order", json=order | {"orderType": "buy"})
+        lines = record.read_bytes().splitlines(keepends=True)
+    kinds = [json.loads(line)["kind"] for line in lines]
+    first, last = kinds.index("order_matched"), len(kinds) - 1 - kinds[::-1].index("order_matched")
+    assert kinds.count("order_matched") == 2
+    for kept in (lines[: first + 1], lines[: last + 1]):
+        record.write_bytes(b"".join(kept))
+        async with playing(tmp_path / "s", pairs=("SOLTRY",)) as after:
+            held = {row["account_id"]: row["balances"] for row in await after.admin("GET", "accounts")}
+            assert [balances.get("SOL", {"total": "0"})["total"] for balances in held.values()] == ["0", "5"]
+            assert "order_matched" not in [line["kind"] for line in await after.record()]
+    record.write_bytes(b"".join(lines))
+    async with playing(tmp_path / "s", pairs=("SOLTRY",)) as whole:
+        held = {row["account_id"]: row["balances"] for row in await whole.admin("GET", "accounts")}
+        assert [balances["SOL"]["total"] for balances in held.values()] == ["1", "4"]
+
+
+async def test_a_record_that_cannot_be_written_stops_the_sandbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with playing(tmp_path / "s") as played:
+        count = len(await played.record())
+        monkeypatch.setattr(Record, "_write", _full)
+        answer = await played.submit("BTCTRY", "buy", "0.0003", "3000000")
+        assert answer.status_code == 500
+        await played.time.pass_by(1)
+        with pytest.raises(RecordNotWritten):
+            await played.sandbox.moving
+    monkeypatch.undo()
+    async with playing(tmp_path / "s") as after:
+        assert len(await after.record()) == count
+        assert (await after.private("GET", "openOrders")).json()["data"] == {"asks": [], "bids": []}
+
+
+def _full(record: Record, data: bytes, segment: Segment) -> None:
+    record._missing = "the disk is full"
+    record.check()
 
 
 async def test_a_damaged_record_is_not_guessed_at(tmp_path: Path) -> None:

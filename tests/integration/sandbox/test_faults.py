@@ -188,6 +188,23 @@ async def test_a_cancel_can_be_acknowledged_and_lost(playground: Playground) -> 
     assert (await playground.private("GET", f"order/{order_id}")).json()["data"]["status"] == "Untouched"
 
 
+async def test_market_orders_can_be_off(playground: Playground) -> None:
+    await playground.fault("market_orders_off", None, pair="BTCTRY")
+    order = {"pairSymbol": "BTCTRY", "orderType": "buy", "orderMethod": "market", "quantity": "500"}
+    answer = await playground.private("POST", "order", json=order)
+    assert (answer.status_code, answer.json()["message"]) == (400, "ORDER_METHOD_NOT_SUPPORTED")
+    assert (await playground.submit("BTCTRY", "buy", "0.0003", "3000000")).status_code == 200
+    assert (await playground.private("POST", "order", json=order | {"pairSymbol": "SOLTRY"})).status_code == 200
+
+
+async def test_cancels_can_be_blocked(playground: Playground) -> None:
+    order_id = await playground.placed("BTCTRY", "buy", "0.0003", "3000000")
+    await playground.fault("cancel_blocked", 1)
+    answer = await playground.private("DELETE", f"order?id={order_id}")
+    assert (answer.status_code, answer.json()["message"]) == (400, "ORDER_CANCEL_BLOCKED")
+    assert (await playground.private("DELETE", f"order?id={order_id}")).json()["success"]
+
+
 async def test_a_fill_can_win_over_a_cancel(playground: Playground) -> None:
     order_id = await playground.placed("BTCTRY", "buy", "0.0003", "3000000")
     await playground.fault("filled_while_canceling", 1)

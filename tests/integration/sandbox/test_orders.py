@@ -1,12 +1,13 @@
 """Orders from submit to history, through real sockets, with a signature of the test's own (protocol 3, 5, 6)."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from btcbot.domain.money import round_down, round_half_even
-from tests.integration.sandbox.playground import Playground
+from tests.integration.sandbox.playground import Playground, playing
 
 
 async def _resting(playground: Playground, factor: str = "0.9") -> int:
@@ -47,7 +48,9 @@ async def test_history_lags_and_then_says_fee_and_tax_with_a_minus(playground: P
     order_id, price, quantity = await _taken(playground)
     path = f"users/transactions/trade?orderId={order_id}"
     assert (await playground.private("GET", path)).json()["data"] == []
-    await playground.time.pass_by(2)
+    await playground.time.pass_by(1.4)
+    assert (await playground.private("GET", path)).json()["data"] == []
+    await playground.time.pass_by(0.1)
     document = (await playground.private("GET", path)).json()
     assert document["message"] == "SUCCESS"
     (row,) = document["data"]
@@ -62,7 +65,7 @@ async def test_sells_are_negative_in_history_and_filters_apply(playground: Playg
     _, _, quantity = await _taken(playground)
     bid = (await playground.book("SOLTRY"))["bids"][-1][0]
     await playground.placed("SOLTRY", "sell", str(quantity), bid)
-    await playground.time.pass_by(2)
+    await playground.time.pass_by(3)
     sells = (await playground.private("GET", "users/transactions/trade?type=sell&pairSymbol=SOLTRY")).json()["data"]
     assert sells
     assert all(row["amount"].startswith("-") and row["fee"].startswith("-") for row in sells)
@@ -142,7 +145,8 @@ async def test_an_id_in_the_body_or_unknown_matches_no_order(playground: Playgro
         ({"quantity": "0.00003"}, "FAILED_MIN_TOTAL_AMOUNT", 1123),
         ({"quantity": "1"}, "BALANCE_NOT_ENOUGH", 1055),
         ({"price": "10000001"}, "PRICE_MUST_BE_LESS_THAN_MAXPRICE", 1226),
-        ({"price": "3"}, "PRICE_MUST_BE_LESS_THAN_MINPRICE", 1227),
+        ({"price": "3"}, "ORDER_MIN_PRICE_EXCEEDED", 1227),
+        ({"price": "60000", "pairSymbol": "SOLTRY"}, "ORDER_MAX_PRICE_EXCEEDED", 1226),
         ({"orderMethod": "stoplimit", "stopPrice": "3000000"}, "FAILED_STOP_PRICE_LESS_THAN_BEST_BID", 1125),
         ({"orderMethod": "stoplimit"}, "FAILED_ORDER_PARAMETER", 1121),
         ({"orderMethod": "stoplimit", "stopPrice": "9000000.5"}, "FAILED_INVALID_STOP_PRICE_SCALE", 1128),
@@ -174,6 +178,42 @@ async def test_a_body_that_is_not_json_is_refused(playground: Playground) -> Non
     json_type = playground.headers() | {"Content-Type": "application/json"}
     answer = await playground.http.post(f"{playground.api}/api/v1/order", headers=json_type, content="{")
     assert (answer.status_code, answer.json()["message"]) == (400, "INVALID_REQUEST")
+
+
+async def test_a_body_without_end_is_not_read(playground: Playground) -> None:
+    answer = await playground.private("POST", "order", json={"newOrderClientId": "x" * 70_000})
+    assert answer.status_code == 413
+
+
+async def test_half_a_character_in_a_label_breaks_nothing(playground: Playground) -> None:
+    body = (
+        '{"quantity":"0.0003","price":"3000000","newOrderClientId":"\\ud800x","orderMethod":"limit","orderType":"buy",'
+        '"pairSymbol":"BTCTRY"}'
+    )
+    answer = await playground.http.post(
+        f"{playground.api}/api/v1/order",
+        headers=playground.headers() | {"Content-Type": "application/json"},
+        content=body,
+    )
+    assert answer.json()["data"]["newOrderClientId"] == "?x"
+    page = await playground.http.get(f"http://127.0.0.1:{playground.sandbox.admin_port}/")
+    assert (page.status_code, "?x" in page.text) == (200, True)
+    await playground.time.pass_by(1)
+    (row,) = (await playground.private("GET", "openOrders")).json()["data"]["bids"]
+    assert row["orderClientId"] == "?x"
+
+
+async def test_a_pair_may_take_no_market_orders(tmp_path: Path) -> None:
+    async with playing(tmp_path / "s", pairs=("DOTTRY",)) as playground:
+        (symbol,) = (await playground.public("server/exchangeinfo")).json()["data"]["symbols"]
+        assert symbol["orderMethods"] == ["LIMIT", "STOP_LIMIT"]
+        order = {"pairSymbol": "DOTTRY", "orderType": "buy", "quantity": "500", "stopPrice": "200"}
+        for method in ("market", "stopmarket"):
+            answer = await playground.private("POST", "order", json=order | {"orderMethod": method})
+            assert answer.json() == {
+                "httpStatusCode": 400, "data": None, "success": False, "message": "ORDER_METHOD_NOT_SUPPORTED",
+                "code": 1134,
+            }  # fmt: skip
 
 
 async def test_json_numbers_and_a_missing_label_are_taken(playground: Playground) -> None:
@@ -255,7 +295,7 @@ async def test_a_stop_waits_fires_under_a_new_id_and_keeps_its_label(playground:
 
 async def test_a_trade_is_found_by_its_id(playground: Playground) -> None:
     await _taken(playground)
-    await playground.time.pass_by(2)
+    await playground.time.pass_by(3)
     (row,) = (await playground.private("GET", "users/transactions/trade")).json()["data"]
     one = await playground.private("GET", f"users/transactions/trade/{row['id']}")
     assert one.json()["data"] == row

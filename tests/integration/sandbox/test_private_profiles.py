@@ -96,7 +96,7 @@ async def test_the_last_status_of_an_order_that_was_filled_in_part(
 async def test_trades_may_come_without_a_label(tmp_path: Path) -> None:
     async with playing(tmp_path / "s", venue_profile="trades_without_label") as playground:
         await _filled_in_part(playground)
-        await playground.time.pass_by(2)
+        await playground.time.pass_by(3)
         rows = (await playground.private("GET", "users/transactions/trade")).json()["data"]
         assert {row["orderClientId"] for row in rows} == {None}
 

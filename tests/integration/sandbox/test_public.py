@@ -3,7 +3,9 @@
 import json
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
+from btcbot.sandbox import shown_books
 from tests.integration.sandbox.playground import START, Playground
 
 NOW_MS = int(START.timestamp() * 1000)
@@ -18,7 +20,14 @@ async def test_exchange_info_names_grids_limits_and_methods(playground: Playgrou
     assert symbol["filters"][0]["minExchangeValue"] == "99.91"
     assert symbol["filters"][0]["tickSize"] == "10"
     assert symbol["orderMethods"] == ["MARKET", "LIMIT", "STOP_MARKET", "STOP_LIMIT"]
-    assert symbol["maximumLimitOrderPrice"] > symbol["minimumLimitOrderPrice"] > 0
+    assert symbol["maximumLimitOrderPrice"] == 100 * symbol["minimumLimitOrderPrice"] > 10_000_000
+
+
+async def test_exchange_info_is_kept_for_half_a_minute_and_so_is_its_time(playground: Playground) -> None:
+    await playground.time.pass_by(29)
+    answer = await playground.public("server/exchangeinfo")
+    assert (answer.json()["data"]["serverTime"], answer.headers["Cache-Control"]) == (NOW_MS, "public, max-age=30")
+    assert (await playground.public("server/time")).json()["serverTime"] == NOW_MS + 29_000
 
 
 async def test_the_ticker_is_a_list_even_of_one_and_empty_for_the_unknown(playground: Playground) -> None:
@@ -40,14 +49,28 @@ async def test_the_book_is_best_first_in_text_and_its_code_is_a_word(playground:
     assert Decimal(bids[0][0]) < Decimal(asks[0][0]) < Decimal(asks[1][0])
 
 
+async def test_a_book_is_written_once_for_all_who_ask_before_it_changes(playground: Playground) -> None:
+    with patch("btcbot.sandbox.shown_books._levels", wraps=shown_books._levels) as written:
+        first = await playground.public("orderbook", pairSymbol="SOLTRY")
+        assert (await playground.book("SOLTRY")) == first.json()["data"]
+        assert (written.call_count, first.headers["Cache-Control"]) == (2, "no-store")
+        asks = first.json()["data"]["asks"]
+        await playground.placed("SOLTRY", "buy", "0.05", asks[0][0])
+        left = Decimal(asks[0][1]) - Decimal("0.05")
+        assert Decimal((await playground.book("SOLTRY"))["asks"][0][1]) == left
+        assert len((await playground.public("orderbook", pairSymbol="SOLTRY", limit="3")).json()["data"]["asks"]) == 3
+        assert written.call_count == 6
+
+
 async def test_wrong_questions_get_the_exchanges_own_words(playground: Playground) -> None:
     unknown = await playground.public("orderbook", pairSymbol="NOPEUSDT")
     assert unknown.status_code == 400
     assert unknown.json() == {"success": False, "message": "Pair NOPEUSDT does not exists.", "code": 1037}
     missing = await playground.public("orderbook")
     assert missing.json() == {"success": False, "message": "INVALID_REQUEST_ERROR", "code": 1037}
-    nowhere = await playground.public("nowhere")
-    assert (nowhere.status_code, nowhere.content) == (404, b"")
+    for path in ("nowhere", "orderbook/"):
+        nowhere = await playground.public(path)
+        assert (nowhere.status_code, nowhere.content) == (404, b"")
 
 
 async def test_trades_are_newest_first_and_at_most_fifty(playground: Playground) -> None:
@@ -85,6 +108,15 @@ async def test_an_hour_is_what_its_minutes_are(playground: Playground) -> None:
     assert len(minutes["t"]) == 60
     assert (hour["o"], hour["c"]) == ([minutes["o"][0]], [minutes["c"][-1]])
     assert (hour["h"], hour["l"]) == ([max(minutes["h"])], [min(minutes["l"])])
+
+
+async def test_a_beginning_before_1970_is_the_beginning_of_all(playground: Playground) -> None:
+    end = str(NOW_MS // 1000)
+    answers = [
+        await playground.klines(symbol="SOLTRY", resolution="60", **{"from": start, "to": end}) for start in ("0", "-9")
+    ]
+    assert answers[0] == answers[1]
+    assert len(answers[0]["t"]) > 50
 
 
 async def test_candles_of_an_unknown_pair_are_no_data(playground: Playground) -> None:

@@ -28,7 +28,10 @@ async def test_the_page_shows_the_last_lines_the_accounts_and_the_faults(playgro
     assert answer.headers["Content-Type"].startswith("text/html")
     assert "script" not in answer.text.replace("script-src", "")
     count = len(await playground.record())
-    assert _numbers(answer.text) == list(range(1, count + 1))
+    assert _numbers(answer.text) == list(range(count, 0, -1))
+    assert "halted" not in answer.text.partition("<body>")[2]
+    await playground.admin("POST", "halts", params={"pair": "SOLTRY"})
+    assert ">halted: SOLTRY<" in (await _page(playground)).text
     for words in (str(order_id), "documented", "<b>live</b>", "silent_feed", "key=live", "B-T1-1", "200000 TRY"):
         assert words in answer.text, words
 
@@ -38,11 +41,11 @@ async def test_lines_are_turned_page_by_page_and_by_kind(playground: Playground)
         await playground.private("GET", "openOrders")
     count = len(await playground.record())
     latest = (await _page(playground)).text
-    assert _numbers(latest) == list(range(count - 99, count + 1))
+    assert _numbers(latest) == list(range(count, count - 100, -1))
     previous = (await _page(playground, _link(latest, "previous"))).text
-    assert _numbers(previous) == list(range(count - 199, count - 99))
+    assert _numbers(previous) == list(range(count - 100, count - 200, -1))
     assert _numbers((await _page(playground, _link(previous, "next"))).text) == _numbers(latest)
-    assert _numbers((await _page(playground, _link(previous, "first"))).text) == list(range(1, 101))
+    assert _numbers((await _page(playground, _link(previous, "first"))).text) == list(range(100, 0, -1))
     answers = (await _page(playground, _link(latest, "answer"))).text
     assert set(re.findall(r'<tr class="(\w+)">', answers)) == {"answer"}
     assert len(_numbers((await _page(playground, _link(answers, "previous"))).text)) == 50

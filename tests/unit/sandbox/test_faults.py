@@ -55,6 +55,7 @@ def test_there_is_an_end_to_faults() -> None:
         ({"count": 0}, "count is"), ({"count": True}, "count is"), ({"skip": -1}, "skip is"),
         ({"match": {"endpiont": "submit"}}, "knows no 'endpiont'"), ({"match": {"key": 1}}, "object of texts"),
         ({"status": 404}, "status is one of"), ({"seconds": "soon"}, "plain number"), ({"seconds": -1}, "not negative"),
+        ({"seconds": "1000001"}, "at most"), ({"status": 403.0}, "status is one of"),
         ({"more": 1}, "object with fault"),
     ],
 )  # fmt: skip

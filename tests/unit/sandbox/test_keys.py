@@ -42,7 +42,7 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
 def test_only_lives_key_may_trade_and_no_secret_shows(tmp_path: Path) -> None:
     init_directory(tmp_path, NOW, random.Random(1).randbytes)
     live, monitor = read_keys(tmp_path)
-    assert (live.may_trade, monitor.may_trade) == (True, False)
+    assert (live.permits("submit"), monitor.permits("submit")) == (True, False)
     assert repr(live.secret) not in repr(live)
 
 

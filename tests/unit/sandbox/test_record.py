@@ -1,5 +1,7 @@
+import errno
 import json
 from dataclasses import fields
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from btcbot.domain.money import ZERO, Asset, parse
 from btcbot.domain.orders.intents import Side
 from btcbot.sandbox import record as record_module
-from btcbot.sandbox.record import DamagedRecord, Record
+from btcbot.sandbox.record import DamagedRecord, Record, RecordNotWritten, line_of
 from btcbot.sandbox.segments import STRIDE
 from btcbot.simulation.happenings import (
     AccountFunded,
@@ -62,8 +64,8 @@ def _written(path: Path, count: int, **how: int) -> Record:
 def test_every_kind_of_happening_comes_back_as_it_was(tmp_path: Path) -> None:
     record, past = _reopened(tmp_path / "r")
     assert past == []
-    assert [record.append_happening(happening) for happening in HAPPENINGS] == list(range(1, len(HAPPENINGS) + 1))
-    record.append("request", {"method": "GET"}, 900)
+    assert record.append_together([line_of(happening) for happening in HAPPENINGS]) == 1
+    assert record.append("request", {"method": "GET"}, 900) == len(HAPPENINGS) + 1
     record.close()
     again, past = _reopened(tmp_path / "r")
     assert tuple(past) == HAPPENINGS
@@ -182,3 +184,68 @@ def test_a_whole_line_that_makes_no_sense_is_an_error(tmp_path: Path, line: byte
     with pytest.raises(DamagedRecord, match="line 1"):
         list(record.past())
     record.close()
+
+
+def test_what_was_written_together_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    record, _ = _reopened(path)
+    record.append("request", {}, 1)
+    before = path.stat().st_size
+    trade = [line_of(happening) for happening in HAPPENINGS[:3]]
+    assert record.append_together(trade) == 2
+    record.close()
+    whole = path.read_bytes()
+    for end in range(before, len(whole), 5):
+        path.write_bytes(whole[:end])
+        record, past = _reopened(path)
+        assert (past, record.count, path.stat().st_size) == ([], 1, before)
+        record.close()
+    path.write_bytes(whole)
+    record, past = _reopened(path)
+    assert (tuple(past), record.count) == (HAPPENINGS[:3], 4)
+    record.close()
+
+
+def test_what_belongs_together_is_in_one_file(tmp_path: Path) -> None:
+    record, _ = _reopened(tmp_path / "r.jsonl", segment_bytes_max=600)
+    for _ in range(5):
+        record.append_together([line_of(happening) for happening in HAPPENINGS[:4]])
+    record.close()
+    files = sorted(tmp_path.iterdir())
+    assert [len(file.read_bytes().splitlines()) % 4 for file in files] == [0] * len(files)
+    assert len(files) > 2
+    record, past = _reopened(tmp_path / "r.jsonl", segment_bytes_max=600)
+    assert tuple(past) == HAPPENINGS[:4] * 5
+    record.close()
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_after_what_could_not_be_written_nothing_is(tmp_path: Path, short: bool) -> None:
+    path = tmp_path / "r"
+    record = _written(path, 3)
+    size = path.stat().st_size
+    disk = _FullDisk(path, short)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record, "_file", disk)
+        with pytest.raises(RecordNotWritten, match="line 4"):
+            record.append_together([line_of(happening) for happening in HAPPENINGS])
+    disk.close()
+    for again in (record.check, lambda: record.append("request", {}, 9)):
+        with pytest.raises(RecordNotWritten, match="line 4"):
+            again()
+    assert (path.stat().st_size, record.count) == (size, 3)
+    record.close()
+
+
+class _FullDisk:
+    """It takes the first bytes, or none."""
+
+    def __init__(self, path: Path, short: bool) -> None:
+        self._file = FileIO(path, "a+")
+        self._short = short
+        self.truncate, self.close = self._file.truncate, self._file.close
+
+    def write(self, data: bytes) -> int:
+        if not self._short:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self._file.write(data[:7])

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from btcbot.domain.money import parse
+from btcbot.sandbox.frame_reader import listing_of
 from btcbot.sandbox.recordings import is_recording, open_recording
 from btcbot.simulation.happenings import Method
-from btcbot.simulation.replay import UnusableRecord
+from btcbot.simulation.replay import UnusableRecord, steps_of
 from btcbot.simulation.replay_pair import BookSnapshot, BookUpdate, Gap, Message, TapeTrade
 
 AT = 1_795_000_000_000
@@ -169,3 +170,21 @@ def test_anything_else_is_refused_in_words(tmp_path: Path, lines: list[object], 
 def test_a_directory_without_recordings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnusableRecord, match=r"holds no \*\.jsonl\.gz"):
         open_recording(tmp_path, ("BTCTRY",))
+
+
+@pytest.mark.parametrize("text", ["1e999999999", "Infinity", "NaN", "1" * 5_000, "9" * 41, "-"])
+def test_a_number_beyond_all_numbers_is_no_recorded_one(text: str) -> None:
+    with pytest.raises(UnusableRecord):
+        steps_of(text, 8)
+
+
+@pytest.mark.parametrize("change", [{"numeratorScale": 10**9}, {"denominatorScale": -1}, {"denominator": "EUR"}])
+def test_a_pair_that_cannot_be_counted_in_is_refused(change: dict[str, object]) -> None:
+    row = {
+        "name": "BTCTRY", "id": 1, "numerator": "BTC", "denominator": "TRY", "hasFraction": True, "denominatorScale": 2,
+        "numeratorScale": 8, "orderMethods": ["LIMIT"],
+        "filters": [{"tickSize": "0.01", "minExchangeValue": "99.91", "maxPrice": "10000000"}],
+    }  # fmt: skip
+    assert listing_of(row).price_decimals == 2
+    with pytest.raises(ValueError, match=r"decimals|quoted"):
+        listing_of(row | change)

@@ -86,10 +86,10 @@ def test_the_band_goes_with_the_last_price_and_ends_at_the_static_bound() -> Non
     assert venue.price_band(PAIR) == (parse("100"), parse("10000"))
     market.prints(1, 2_000_001, "1", "buy")
     venue.advance(1)
-    assert venue.price_band(PAIR) == (parse("200000.1"), parse("10000000"))
+    assert venue.price_band(PAIR) == (parse("200000.1"), parse("20000010"))
     assert venue.submit(ALICE, request("sell 1 @ 10000001"), 1) is Refusal.PRICE_ABOVE
     assert isinstance(venue.submit(ALICE, request("sell 1 @ 10000000"), 1), OrderAccepted)
-    assert venue.submit(ALICE, request("buy 1 @ 200000"), 1) is Refusal.PRICE_BELOW
+    assert venue.submit(ALICE, request("buy 1 @ 200000"), 1) is Refusal.PRICE_FAR_BELOW
     assert isinstance(venue.submit(ALICE, request("buy 1 @ 200001"), 1), OrderAccepted)
 
 

@@ -79,7 +79,16 @@ class Play:
         for step in steps:
             self.step(step)
             check(self.venue, self.witness)
+            self._check_shown()
         return self
+
+    def _check_shown(self) -> None:
+        """A book that is shown again is the same object; one that is made anew would look like it."""
+        for pair in self.market.listings:
+            shown = self.venue.shown(pair)
+            assert self.venue.shown(pair) is shown
+            self.venue._state.books[pair].changed()
+            assert self.venue.shown(pair) is shown
 
     def step(self, step: Step) -> None:
         kind, _, pair, side, price, lots = step
