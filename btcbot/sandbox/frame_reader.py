@@ -156,4 +156,10 @@ def _levels(entries: object) -> RecordedLevels:
     """Quantity 0 for a level that is gone: the amount in its entry is what it had."""
     if not isinstance(entries, list):
         raise TypeError("levels are a list")
-    return [(entry["P"], "0" if entry.get("CP") == _CP_GONE else entry["A"]) for entry in entries]
+    return [_level(entry) for entry in entries]
+
+
+def _level(entry: object) -> tuple[str, str]:
+    if not isinstance(entry, dict):
+        raise TypeError("a level is an object")
+    return text_of(entry["P"]), "0" if entry.get("CP") == _CP_GONE else text_of(entry["A"])

@@ -4,7 +4,6 @@ The first line of a file tells the pairs and their rules. Then come frames of th
 heard, answers of REST to hold them against, and `gap` lines where something may be missing.
 """
 
-import gzip
 import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
@@ -14,6 +13,7 @@ from pathlib import Path
 from btcbot.domain.money import MalformedNumber
 from btcbot.sandbox.floor import milliseconds
 from btcbot.sandbox.frame_reader import Document, FrameReader, listing_of, text_of, whole_of
+from btcbot.sandbox.recorded_text import opened_text
 from btcbot.simulation.listings import Listing
 from btcbot.simulation.replay import UnusableRecord
 from btcbot.simulation.replay_pair import Message
@@ -68,13 +68,16 @@ def _read(line: Document, reader: FrameReader) -> Iterator[Message]:
 
 def _goes_by_one(file: Path) -> bool:
     """Whether the numbers of a record's books rise by one, as they do at the exchange nowadays."""
-    last: dict[object, int] = {}
+    last: dict[str, int] = {}
     jumps = steps = 0
     for _, line in islice(_lines(file), LINES_LOOKED_AT):
         frame = line.get("frame")
         if not isinstance(frame, list) or len(frame) != 2 or frame[0] not in (431, 432) or steps >= UPDATES_LOOKED_AT:
             continue
-        pair, number = frame[1].get("PS"), frame[1].get("CS")
+        body = frame[1] if isinstance(frame[1], dict) else {}
+        pair, number = body.get("PS"), body.get("CS")
+        if not isinstance(pair, str) or not isinstance(number, int):
+            continue  # told with its line when it is played
         if frame[0] == 432 and pair in last:
             steps += 1
             jumps += number != last[pair] + 1
@@ -96,7 +99,7 @@ def _listings(file: Path, header: Document) -> Mapping[str, Listing]:
 
 
 def _lines(file: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
+    with opened_text(file) as lines:
         for number, text in enumerate(lines, start=1):
             try:
                 line = json.loads(text)

@@ -78,8 +78,8 @@ def read_scenario(path: Path | None, pairs: Collection[str]) -> tuple[Step, ...]
         entries = _entries(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UnusableScenario(f"the scenario {path} cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise UnusableScenario(f"the scenario {path} is not JSON ({error})") from error
+    except (ValueError, ArithmeticError, RecursionError) as error:  # arithmetic: a number beyond all bounds
+        raise UnusableScenario(f"the scenario {path} is not JSON ({type(error).__name__})") from error
     steps = [_step(number, entry, pairs) for number, entry in enumerate(entries, 1)]
     return tuple(sorted(steps, key=lambda step: step.at_seconds))
 

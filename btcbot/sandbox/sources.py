@@ -4,19 +4,18 @@ The moment at which a record began to run is kept in the sandbox's directory, so
 """
 
 import csv
-import gzip
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
 
 from btcbot.domain.ports import Clock, Observer, Sleeper
 from btcbot.domain.profiles import SandboxProfile
 from btcbot.sandbox.floor import milliseconds
 from btcbot.sandbox.mirror import mirrored
+from btcbot.sandbox.recorded_text import opened_text, unreadable
 from btcbot.sandbox.recordings import is_recording, open_recording
 from btcbot.simulation.books import Source
 from btcbot.simulation.generator import generated_market
@@ -55,9 +54,8 @@ def open_source(profile: SandboxProfile, now: datetime) -> Source:
         if path.name.endswith((".txt", ".txt.gz")):
             return _books(path, profile.pairs, rerun)
         return recorded_candles(_candles(path, profile.pairs), profile.pairs, rerun)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-        raise UnusableRecord(f"the recorded file {path} cannot be read ({reason})") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def _started_ms(directory: Path, source: Path, now: datetime) -> int:
@@ -80,7 +78,7 @@ def _started_ms(directory: Path, source: Path, now: datetime) -> int:
 
 def _candles(path: Path, pairs: tuple[str, ...]) -> Iterator[CandleRow]:
     """Rows of a file with the header `time,open,…` (one pair) or `symbol,time,open,…` (many)."""
-    with _opened(path) as lines:
+    with opened_text(path) as lines:
         rows = csv.reader(lines)
         header = tuple(next(rows, ()))
         if header == ("symbol", *_CANDLES):
@@ -115,12 +113,12 @@ def _books(path: Path, pairs: tuple[str, ...], rerun: Rerun) -> Source:
 def _messages(path: Path, pair: str) -> Iterator[Message]:
     """The messages of a file and of those of the following days beside it."""
     for part in _days(path):
-        with _opened(part) as lines:
+        with opened_text(part) as lines:
             for number, line in enumerate(lines, start=1):
                 try:
                     at_ns, _, text = line.partition(" ")
                     message = _message(int(at_ns) // NS_PER_MS, json.loads(text), pair)
-                except (ValueError, KeyError, TypeError) as error:
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
                     raise UnusableRecord(f"line {number} of {part} is not a book message") from error
                 if message is not None:
                     yield message
@@ -162,9 +160,3 @@ def _whole(value: object) -> int:
     if not isinstance(value, int):
         raise TypeError("a number is missing")
     return value
-
-
-def _opened(path: Path) -> TextIO:
-    if path.name.endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return open(path, encoding="utf-8", newline="")

@@ -26,7 +26,7 @@ from btcbot.sandbox.server import Sandbox, open_sandbox
 
 START = datetime(2026, 11, 2, 12, 0, 30, tzinfo=UTC)
 PAIRS = ("BTCTRY", "SOLTRY")
-PATIENCE = 5  # real seconds that a test waits for what must come
+PATIENCE = 30  # real seconds that a test waits for what must come
 
 
 class ManualTime:
