@@ -100,13 +100,24 @@ def seal(order: Annotated[str, typer.Argument(metavar="ORDER")], reason: Reason)
 
 
 @sandbox.callback(invoke_without_command=True)
-def serve_sandbox(context: typer.Context) -> int:
-    """The local exchange: serve it until SIGTERM, or `init` its directory."""
+def serve_sandbox(
+    context: typer.Context,
+    mirror: Annotated[
+        str | None, typer.Option("--mirror", metavar="URL", help="Show this exchange's market; overrides its settings.")
+    ] = None,
+    mirror_graph: Annotated[
+        str | None, typer.Option("--mirror-graph", metavar="URL", help="Its candles; known for api.btcturk.com.")
+    ] = None,
+    mirror_ws: Annotated[
+        str | None, typer.Option("--mirror-ws", metavar="URL", help="Its WebSocket; known for api.btcturk.com.")
+    ] = None,
+) -> int:
+    """The local exchange: serve it until SIGTERM, `init` its directory, or list its `profiles`."""
     if context.invoked_subcommand is not None:
         return OK
     from btcbot.cli.sandbox import serve
 
-    return conclude(serve, "sandbox", is_worker=True)
+    return conclude(lambda desk: serve(desk, mirror, mirror_graph, mirror_ws), "sandbox", is_worker=True)
 
 
 @sandbox.command("init")
@@ -115,6 +126,158 @@ def init_sandbox(directory: Annotated[str, typer.Argument(metavar="DIR")]) -> in
     from btcbot.cli.sandbox import init
 
     return conclude(lambda desk: init(desk, directory), "sandbox", is_worker=False)
+
+
+@sandbox.command("profiles")
+def sandbox_profiles() -> int:
+    """The venue profiles: each answers one open question about the exchange otherwise than `documented` does."""
+    from btcbot.cli.sandbox import profiles
+
+    return conclude(profiles, "sandbox", is_worker=False)
+
+
+@app.command()
+def record(
+    directory: Annotated[str | None, typer.Option("--dir", metavar="DIR", help="Overrides BTCBOT_RECORD_DIR.")] = None,
+    pairs: Annotated[str | None, typer.Option("--pairs", metavar="A,B", help="Overrides BTCBOT_PAIRS.")] = None,
+    bytes_max: Annotated[
+        str | None, typer.Option("--bytes-max", metavar="N", help="Overrides BTCBOT_RECORD_BYTES_MAX.")
+    ] = None,
+    hours: Annotated[
+        str | None, typer.Option("--hours", metavar="N", help="End after so many hours; else at SIGTERM.")
+    ] = None,
+) -> int:
+    """Write what the public feed says to compressed files that the sandbox can replay. Needs no key."""
+    from btcbot.cli.record import record as keep_record
+
+    return conclude(lambda desk: keep_record(desk, directory, pairs, bytes_max, hours), "recorder", is_worker=True)
+
+
+@app.command()
+def probe(
+    pair: Annotated[
+        str | None, typer.Option("--pair", metavar="PAIR", help="What to look at; the first of BTCBOT_PAIRS.")
+    ] = None,
+    seconds: Annotated[str, typer.Option("--seconds", metavar="N", help="How long to listen to the feed.")] = "20",
+    public: Annotated[bool, typer.Option("--public", help="Ask nothing private, and take no lock.")] = False,
+    with_amounts: Annotated[
+        bool, typer.Option("--with-amounts", help="Show what the account holds; it is masked otherwise.")
+    ] = False,
+    place: Annotated[
+        str | None,
+        typer.Option(
+            "--place-and-cancel",
+            metavar="PAIR",
+            help="Also place ONE far limit order of the smallest amount, and cancel it.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as one line of JSON.")] = False,
+) -> int:
+    """Compare the exchange with what is known of it, by reading only; exits 0 as known, 1 when anything differs."""
+    from btcbot.cli.probe import probe as look
+
+    return conclude(
+        lambda desk: look(desk, pair, seconds, place, is_public=public, with_amounts=with_amounts, as_json=as_json),
+        "probe",
+        is_worker=False,
+    )
+
+
+@app.command("backup")
+def back_up() -> int:
+    """Back up this role's database while its worker is stopped; a running worker takes its own backups."""
+    from btcbot.cli.backup import backup
+
+    return conclude(backup, "backup", is_worker=False)
+
+
+@app.command("restore")
+def restore_database(
+    source: Annotated[str, typer.Option("--from", metavar="FILE", help="The backup.")],
+    target: Annotated[
+        str | None, typer.Option("--to", metavar="PATH", help="Says again where to: this role's STATE_DB_PATH.")
+    ] = None,
+    drill: Annotated[bool, typer.Option("--drill", help="Restore to a temporary place, examine, and forget.")] = False,
+) -> int:
+    """Put a backup in the place of this role's database, which is kept aside; live then starts halted."""
+    from btcbot.cli.backup import restore
+
+    return conclude(lambda desk: restore(desk, source, target, is_drill=drill), "restore", is_worker=False)
+
+
+@app.command("verify")
+def verify_database(
+    path: Annotated[
+        str | None, typer.Argument(metavar="[PATH]", help="The file; else this role's STATE_DB_PATH.")
+    ] = None,
+) -> int:
+    """Examine a database file completely and say what is wrong with it; exits 0, 76 or 77. Writes nothing."""
+    from btcbot.cli.verify import verify
+
+    return conclude(lambda desk: verify(desk, path), "verify", is_worker=False)
+
+
+@app.command()
+def explain(
+    word: Annotated[
+        str, typer.Argument(metavar="ORDER|CYCLE", help="An order's id, label or exchange number; a cycle.")
+    ],
+    db: Annotated[str | None, typer.Option("--db", metavar="PATH", help="Else this role's STATE_DB_PATH.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one line of JSON.")] = False,
+) -> int:
+    """Say why an order is what it is, or what a cycle came to: snapshot, signal, risk, journal, wire, fills."""
+    from btcbot.cli.explain import explain as tell
+
+    return conclude(lambda desk: tell(desk, word, db, as_json=as_json), "explain", is_worker=False)
+
+
+@app.command()
+def replay(
+    db: Annotated[str | None, typer.Option("--db", metavar="PATH", help="Else this role's STATE_DB_PATH.")] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", metavar="CYCLE", help="The first cycle; its id or number.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="CYCLE", help="The last cycle; its id or number.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one line of JSON.")] = False,
+) -> int:
+    """Make the stored decisions again and compare them bit for bit; exits 0 when all are equal, 1 otherwise."""
+    from btcbot.cli.replay import replay as decide_again
+
+    return conclude(lambda desk: decide_again(desk, db, begin, end, as_json=as_json), "replay", is_worker=False)
+
+
+@app.command()
+def report(
+    db: Annotated[str | None, typer.Option("--db", metavar="PATH", help="Else this role's STATE_DB_PATH.")] = None,
+    by: Annotated[str, typer.Option("--by", metavar="pair|day|month|year", help="What a line stands for.")] = "pair",
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="The first day, in Istanbul; else the very first.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last day; else until now.")] = None,
+    method: Annotated[str, typer.Option("--method", metavar="fifo|average", help="Which coins a sale sells.")] = "fifo",
+    tax_rate: Annotated[
+        str, typer.Option("--tax-rate", metavar="R", help="A tax on sales beside what the exchange took: 0.0003.")
+    ] = "0",
+    rates: Annotated[
+        str | None,
+        typer.Option("--rates", metavar="FILE", help="USDT/TRY as lines of time,price; else the database's."),
+    ] = None,
+    csv: Annotated[
+        str | None, typer.Option("--csv", metavar="FILE", help="Write a line a fill, for accounting.")
+    ] = None,
+    excel_tr: Annotated[
+        bool, typer.Option("--excel-tr", help="The CSV with semicolons, decimal commas and a byte order mark.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing CSV.")] = False,
+    books: Annotated[bool, typer.Option("--books", help="Compare with the ledger even if it is very long.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As one line of JSON, exact.")] = False,
+) -> int:
+    """What trading earned after fees and tax, realised and open, in TRY and USDT; exits 1 if the books differ."""
+    from btcbot.cli.report import Said
+    from btcbot.cli.report import report as tell
+
+    said = Said(db, by, first, last, method, tax_rate, rates, csv, excel_tr, force, books, as_json)
+    return conclude(lambda desk: tell(desk, said), "report", is_worker=False)
 
 
 @app.command()

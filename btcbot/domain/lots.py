@@ -41,7 +41,7 @@ class Oversold(BtcbotError):
 
 @dataclass(frozen=True, slots=True)
 class Consumed:
-    """What a sale took out: its cost in quote, the same in the other asset, and the lots by the trades that made them."""
+    """What a sale took out: its cost in quote and in the other asset, and of which trades' lots it was."""
 
     cost: Decimal
     cost_other: Decimal
@@ -108,8 +108,9 @@ class FifoLots:
             cost += lot_cost
             other += lot_other
             wanted -= size
-            taken.append((trade_id, size - already))
-            already = ZERO
+            if already:
+                size, already = size - already, ZERO
+            taken.append((trade_id, size))
         self._used, self._used_quantity = Consumed(ZERO, ZERO), wanted
         if wanted:
             trade_id, size, price, lot_cost, lot_other = lots[0]

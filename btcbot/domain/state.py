@@ -126,6 +126,14 @@ class FillBooked:
 
 
 @dataclass(frozen=True, slots=True)
+class BooksRestored:
+    """What all fills up to a sealed checkpoint made of the instruments; later fills come after it."""
+
+    instruments: Mapping[str, InstrumentState]
+    fees: FeesPaid
+
+
+@dataclass(frozen=True, slots=True)
 class BalancesSeen:
     available: Mapping[Asset, Decimal]
 
@@ -175,8 +183,8 @@ class PauseSet:
 
 
 StateEvent = (
-    LedgerOpened | CapitalMoved | OrderChanged | EntryMade | SubmitMade | FillBooked | BalancesSeen | MarkSeen
-    | VolatilityPaused | DayTurned | PeakRestored | Halted | HaltLifted | PauseSet
+    LedgerOpened | CapitalMoved | OrderChanged | EntryMade | SubmitMade | FillBooked | BooksRestored | BalancesSeen
+    | MarkSeen | VolatilityPaused | DayTurned | PeakRestored | Halted | HaltLifted | PauseSet
 )  # fmt: skip
 
 
@@ -197,6 +205,8 @@ def apply(state: TradingState, event: StateEvent) -> TradingState:
         case FillBooked(fill):
             state = replace(state, fees=state.fees.after(fill))
             return _with_instrument(state, fill.pair, _after_fill(state.instrument(fill.pair), fill))
+        case BooksRestored(instruments, fees):
+            return replace(state, instruments={**state.instruments, **instruments}, fees=fees)
         case BalancesSeen(available):
             return replace(state, available=dict(available))
         case MarkSeen():

@@ -37,11 +37,12 @@ def market_reasons(view: RiskView) -> tuple[Reason, ...]:
 
 def _objections(intent: Intent, view: RiskView, rules: tuple[Rule, ...]) -> Iterator[Reason]:
     for rule in rules:
-        if rule.applies_to(intent.purpose) and (reason := _judged(rule, intent, view)) is not None:
+        if rule.applies_to(intent.purpose) and (reason := answer_of(rule, intent, view)) is not None:
             yield reason
 
 
-def _judged(rule: Rule, intent: Intent, view: RiskView) -> Reason | None:
+def answer_of(rule: Rule, intent: Intent, view: RiskView) -> Reason | None:
+    """One rule's own answer; what could not be judged is refused."""
     try:
         return rule.judge(intent, view)
     except Exception as error:  # noqa: BLE001 - a rule that breaks, on whatever input, must refuse; the reason says so

@@ -16,7 +16,7 @@ from itertools import count
 from zoneinfo import ZoneInfo
 
 from btcbot.domain.market import Candle, MarketSnapshot, MarketView
-from btcbot.domain.money import Price, Ratio
+from btcbot.domain.money import Price, Ratio, plain
 from btcbot.domain.orders.intents import ApprovedOrderIntent, Intent, Purpose, Side
 from btcbot.domain.orders.records import OrderRecord
 from btcbot.domain.orders.states import OrderState
@@ -72,7 +72,7 @@ class DecisionParams:
     limits: RiskLimits
     candle_interval: timedelta
     order_age_max: timedelta
-    fee_ratio: Ratio  # the worst taker rate, tax included
+    fee_ratio: Ratio  # the worst published taker rate, tax included: until our own fills have shown another
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,14 @@ def warm_up(
 def decide(state: DecisionState, snapshot: MarketSnapshot, params: DecisionParams, cycle_id: str) -> CyclePlan:
     """One decision. Pure and total: bad data gives refusals and notes, never an exception."""
     return _Deciding(state, snapshot, params, cycle_id).plan()
+
+
+def judged(
+    plan: CyclePlan, snapshot: MarketSnapshot, params: DecisionParams, cycle_id: str
+) -> Iterator[tuple[ApprovedOrderIntent | Refused, RiskView]]:
+    """Each verdict of a plan with what the gate saw when it gave it: for whoever explains a decision."""
+    deciding = _Deciding(plan.state, snapshot, params, cycle_id)
+    return deciding.judged(plan.verdicts)
 
 
 class _Deciding:
@@ -194,7 +202,8 @@ class _Deciding:
         low, high = min(marks), max(marks)
         if high - low > low * limits.volatility_ratio_max:
             until = self._now + limits.volatility_pause
-            self._note(pair, f"entries pause until {until.isoformat()}: {low} to {high} within the window")
+            moved = f"{plain(low)} to {plain(high)} within the window"
+            self._note(pair, f"entries pause until {until.isoformat()}: {moved}")
             self._state = self._state.after(VolatilityPaused(pair, until))
 
     def _turn_day(self) -> None:
@@ -228,7 +237,7 @@ class _Deciding:
         market = self._snapshot.views.get(pair)
         if market is None or not market.book.bids or market.book.bids[0].price > level:
             return False
-        self._note(pair, f"the bid {market.book.bids[0].price} is not above the stop {level}")
+        self._note(pair, f"the bid {plain(market.book.bids[0].price)} is not above the stop {plain(level)}")
         return True
 
     def _judge_all(
@@ -252,6 +261,17 @@ class _Deciding:
                 if isinstance(verdict, ApprovedOrderIntent):
                     trading = view.after(verdict).state
 
+    def judged(
+        self, verdicts: Sequence[ApprovedOrderIntent | Refused]
+    ) -> Iterator[tuple[ApprovedOrderIntent | Refused, RiskView]]:
+        """The views of `_judge_all`, once the verdicts are known."""
+        trading = self._state.trading
+        for verdict in verdicts:
+            view = self._view(verdict.intent.pair, trading)
+            yield verdict, view
+            if isinstance(verdict, ApprovedOrderIntent):
+                trading = view.after(verdict).state
+
     def _exit(self, view: RiskView) -> Intent | None:
         if view.instrument_state.position <= 0:
             return None
@@ -260,7 +280,7 @@ class _Deciding:
             return None
         sellable = view.sellable(market.instrument.base)
         if is_dust(market.instrument, sellable, market.book.bids[0].price):
-            self._note(view.pair, f"sell not tried, {sellable} is dust or already promised to a working exit")
+            self._note(view.pair, f"sell not tried, {plain(sellable)} is dust or already promised to a working exit")
             return None
         quote = exit_quote(view, market)
         if quote is None:
@@ -279,7 +299,7 @@ class _Deciding:
             return None
         if not strategy.adds_to_position:
             if not is_dust(market.instrument, view.instrument_state.position, market.book.bids[0].price):
-                self._note(pair, f"buy not tried, {view.instrument_state.position} is held already")
+                self._note(pair, f"buy not tried, {plain(view.instrument_state.position)} is held already")
                 return None
             if any(order.side is Side.BUY for order in view.state.working(pair)):
                 self._note(pair, "buy not tried, one is working already")
@@ -342,12 +362,19 @@ class _Deciding:
     def _view(self, pair: str, trading: TradingState | None = None) -> RiskView:
         return RiskView(
             pair=pair,
-            market=self._snapshot.views.get(pair),
+            market=self._market(pair),
             state=self._state.trading if trading is None else trading,
             limits=self._params.limits,
             now=self._now,
-            fee_ratio=self._params.fee_ratio,
+            fee_ratio=self._state.trading.fees.planning_ratio(self._params.fee_ratio),
         )
+
+    def _market(self, pair: str) -> MarketView | None:
+        """The market by the grid that the exchange was found to hold prices to."""
+        market = self._snapshot.views.get(pair)
+        if market is None or pair not in self._state.trading.ticked:
+            return market
+        return replace(market, instrument=market.instrument.on_ticks())
 
     def _note(self, pair: str, text: str) -> None:
         self._notes.append(f"{pair}: {text}")

@@ -12,6 +12,8 @@ RECORDED = frozenset(
     {
         Event.PROCESS_STARTED,
         Event.UNCLEAN_STOP_DETECTED,
+        Event.BACKUP_COMPLETED,
+        Event.BACKUP_FAILED,
         Event.WARM_UP_COMPLETED,
         Event.SUBMIT_BLOCKED,
         Event.CANCEL_REPEATED,

@@ -164,7 +164,7 @@ class RunLoopService:
         while not self._stopping.is_set():
             self._parts.hints.clear()  # or what was heard while waiting would end every wait from here on
             try:
-                await self._take_over()
+                await self.take_over()
             except (ExchangeUnreachable, ReadFailed) as error:
                 self._readiness.waits_for = f"the exchange: {error}"
                 if str(error) != told:
@@ -174,10 +174,13 @@ class RunLoopService:
                 await self._sleep(WAIT_SECONDS, self._parts.runtime.clock.monotonic())
             else:
                 self._observer.observed(Event.EXCHANGE_REACHED)
-                self._is_taken_over = True
                 return
 
-    async def _take_over(self) -> None:
+    async def take_over(self) -> None:
+        """Everything that has to be true before the first submit. May be called again after a failure.
+
+        Raises `ExchangeUnreachable` or `ReadFailed` where the exchange does not answer, and `ConfigurationError`.
+        """
         parts = self._parts
         await parts.market.start()
         require_one_currency(parts.market.instruments, parts.profile.limits.currency)
@@ -195,6 +198,7 @@ class RunLoopService:
         }
         self._book.state = warm_up(self._book.state, warm, parts.params)
         self._observer.observed(Event.WARM_UP_COMPLETED, candles={pair: len(candles) for pair, candles in warm.items()})
+        self._is_taken_over = True
 
     async def _open_books(self) -> None:
         """First start: what the account holds now is the ledger's opening. It is shown, and left alone."""
@@ -244,7 +248,7 @@ class RunLoopService:
         self._observe_control()
         snapshot = parts.market.snapshot(self._book.state.candles_seen)
         plan = decide(self._book.state, snapshot, parts.params, cycle_id)
-        self._book.state = plan.state
+        self._book.decided(plan, parts.params)
         parts.market.watch(plan.stops, self.protect)
         unit.add_snapshot(snapshot)
         self._note(unit, plan)
@@ -257,7 +261,9 @@ class RunLoopService:
         events = self._parts.events.kept()
         for event, detail in events:
             unit.add_event(event, detail)
+        unit.add_decision(self._book.tape.record())
         unit.commit()
+        self._book.tape.committed()
         self._parts.events.forget(len(events))
         self._cycles += 1
         self._observer.observed(

@@ -12,7 +12,8 @@ from btcbot.domain.orders.life import new_fills
 from btcbot.domain.orders.records import JournaledOrder, OrderRecord
 from btcbot.domain.ports import Journal, Observer
 from btcbot.domain.state import FillBooked, OrderChanged, StateEvent
-from btcbot.services.decision import DecisionState
+from btcbot.services.decision import CyclePlan, DecisionParams, DecisionState
+from btcbot.services.replay_tape import DecisionTape
 
 
 class TradingBook:
@@ -20,10 +21,17 @@ class TradingBook:
         self._journal = journal
         self._observer = observer
         self.state = state
+        self.tape = DecisionTape()
 
     def take(self, event: StateEvent) -> None:
         """Apply one event to the trading state."""
         self.state = self.state.after(event)
+        self.tape.took(event)
+
+    def decided(self, plan: CyclePlan, params: DecisionParams) -> None:
+        """Go on from what a decision made of the state."""
+        self.tape.decided(self.state, plan, params)
+        self.state = plan.state
 
     def intent(self, approved: ApprovedOrderIntent) -> JournaledOrder:
         order = self._journal.intent(approved)

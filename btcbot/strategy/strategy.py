@@ -26,16 +26,13 @@ class Strategy:
     adds_to_position: bool  # whether an entry may follow while a position is held
     shown: tuple[tuple[str, Series], ...]  # series whose values explain a signal
     stop_loss: StopLoss | None = None
+    warm_up: int = field(init=False, compare=False)  # closed candles to be seen before a signal may be trusted
     _program: Program = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         program = Program(self.entry, self.exit, *(shown for _, shown in self.shown))
         object.__setattr__(self, "_program", program)
-
-    @property
-    def warm_up(self) -> int:
-        """How many closed candles must have been seen before a signal may be trusted."""
-        return max(warm_up(self.entry), warm_up(self.exit))
+        object.__setattr__(self, "warm_up", max(warm_up(self.entry), warm_up(self.exit)))
 
     def initial(self) -> IndicatorState:
         return self._program.initial()

@@ -89,6 +89,13 @@ class AcceptedOtherwise:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredForAnother:
+    """An answer under another label: answers get mixed up. Of this order it proves nothing, and a person looks."""
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class TurnedDown:
     """The exchange refused with a message from the allow-list. Not a proof: one complete lookup follows."""
 
@@ -169,7 +176,7 @@ class CancelTurnedDown:
     message: str
 
 
-Answer = Accepted | AcceptedOtherwise | TurnedDown | Silent | NoByteLeft
+Answer = Accepted | AcceptedOtherwise | AnsweredForAnother | TurnedDown | Silent | NoByteLeft
 Evidence = (
     Answer | Restarted | Seen | Reappeared | AbsentOnce | AbsenceProven | Traded | CancelWanted | CancelSent
     | CancelTurnedDown

@@ -10,6 +10,7 @@ from btcbot.domain.orders.evidence import (
     AbsentOnce,
     Accepted,
     AcceptedOtherwise,
+    AnsweredForAnother,
     CancelSent,
     CancelTurnedDown,
     CancelWanted,
@@ -78,6 +79,8 @@ def _events_of(order: OrderRecord, evidence: Evidence, fresh: tuple[Fill, ...]) 
             yield OrderEvent.ACCEPTED, f"exchange order {exchange_order_id}"
         case AcceptedOtherwise(exchange_order_id, what):
             yield OrderEvent.ACCEPTED_OTHERWISE, f"exchange order {exchange_order_id} has another {what}"
+        case AnsweredForAnother(label):
+            yield OrderEvent.ANSWERED_FOR_ANOTHER, f"the answer is about {label}"
         case TurnedDown(message):
             yield OrderEvent.TURNED_DOWN, message
         case Silent(reason):

@@ -43,6 +43,7 @@ class OrderEvent(StrEnum):
     NO_BYTE_LEFT = "no_byte_left"
     ACCEPTED = "accepted"
     ACCEPTED_OTHERWISE = "accepted_otherwise"
+    ANSWERED_FOR_ANOTHER = "answered_for_another"
     TURNED_DOWN = "turned_down"
     SILENT = "silent"
     SEEN_OPEN = "seen_open"
@@ -84,12 +85,12 @@ MOVES: Mapping[OrderState, Mapping[OrderEvent, OrderState]] = {
     },
     S.SENDING: {
         E.NO_BYTE_LEFT: S.NOT_SENT, E.ACCEPTED: S.OPEN, E.ACCEPTED_OTHERWISE: S.OPEN, E.TURNED_DOWN: S.TURNED_DOWN,
-        E.SILENT: S.UNKNOWN, E.RESTARTED: S.UNKNOWN,
+        E.SILENT: S.UNKNOWN, E.ANSWERED_FOR_ANOTHER: S.UNKNOWN, E.RESTARTED: S.UNKNOWN,
         E.SEEN_OPEN: S.OPEN, E.SEEN_PARTIAL: S.PARTIAL, E.SEEN_CLOSED: S.CLOSING, E.TRADED: S.PARTIAL,
     },
     S.UNKNOWN: {
         E.ACCEPTED: S.OPEN, E.ACCEPTED_OTHERWISE: S.OPEN, E.TURNED_DOWN: S.UNKNOWN, E.SILENT: S.UNKNOWN,
-        E.RESTARTED: S.UNKNOWN,
+        E.ANSWERED_FOR_ANOTHER: S.UNKNOWN, E.RESTARTED: S.UNKNOWN,
         E.ABSENT_ONCE: S.UNKNOWN, E.ABSENCE_PROVEN: S.ABSENT_SEALED,
         E.SEEN_OPEN: S.OPEN, E.SEEN_PARTIAL: S.PARTIAL, E.SEEN_CLOSED: S.CLOSING, E.TRADED: S.PARTIAL,
     },
@@ -175,7 +176,8 @@ ALARMS: frozenset[tuple[OrderState, OrderEvent]] = frozenset(
     {(state, event) for state in (S.INTENT, S.NOT_SENT, S.REJECTED, S.ABSENT_SEALED) for event in _SEEN
      if event in MOVES[state]}
     | {(state, event) for state in (S.CANCELED, S.FILLED) for event in (E.TRADED, E.REAPPEARED)}
-    | {(S.SENDING, E.ACCEPTED_OTHERWISE), (S.UNKNOWN, E.ACCEPTED_OTHERWISE), (S.ORPHAN, E.ADOPTED)}
+    | {(state, event) for state in (S.SENDING, S.UNKNOWN) for event in (E.ACCEPTED_OTHERWISE, E.ANSWERED_FOR_ANOTHER)}
+    | {(S.ORPHAN, E.ADOPTED)}
 )  # fmt: skip
 """News that contradicts what was believed: it is booked, trading halts, and a person looks."""
 

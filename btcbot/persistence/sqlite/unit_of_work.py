@@ -39,6 +39,15 @@ class CycleRecord:
     ended_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """What a replay of the cycle's decision needs besides the snapshot, as its service wrote it."""
+
+    decision_hash: str
+    inputs: str | None  # the events that changed the state around the decision; nothing where none did
+    state: str | None  # a whole state and its parameters, where a replay may begin
+
+
 class UnitOfWork:
     """Opened by `LiveStore.unit_of_work`; ended by `commit` or `rollback`, whichever comes first."""
 
@@ -76,6 +85,14 @@ class UnitOfWork:
 
     def add_event(self, event: Event, detail: Mapping[str, object]) -> None:
         self._add(Events, at=self._recorder.moment().at, event=event, detail=json_text(detail))
+
+    def add_decision(self, record: DecisionRecord | None) -> None:
+        """What the cycle decided, as a hash, and what it decided on; a cycle without it cannot be replayed."""
+        if record is None:
+            return
+        texts = {"inputs": record.inputs, "state": record.state}
+        held = {name: text for name, text in texts.items() if text is not None}
+        self.add_event(Event.DECISION_RECORDED, {"decision_hash": record.decision_hash, **held})
 
     def add_balances(self, balances: tuple[Balance, ...]) -> None:
         """What the exchange said we hold; told to the monitor as well."""
