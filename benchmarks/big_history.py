@@ -1,9 +1,9 @@
 """A database of live with a long history, made in a minute: what `reports.py` reads.
 
-The tables, their indexes and triggers are those of the migrations, and every row satisfies them. The rows are written in
-bulk, with the triggers and the plain indexes put aside meanwhile, and their chain hashes are numbers, not hashes: this
-history is for reading speed, and `btcbot verify` would refuse it. Heads and steps of orders and the ledger's entries of
-trades, which no report reads row by row, are left out.
+The tables, their indexes and triggers are those of the migrations, and every row satisfies them. The rows are written
+in bulk, with the triggers and the plain indexes put aside meanwhile, and their chain hashes are numbers, not hashes:
+this history is for reading speed, and `btcbot verify` would refuse it. Heads and steps of orders, and the ledger's
+entries of trades, are left out.
 """
 
 import random
@@ -30,8 +30,8 @@ FILL = (
     "booked_at, process_role, process_instance_id, cycle_id, config_hash, chain_sequence, chain_hash"
 )
 ORDER = (
-    "order_id, decision_id, client_order_id, epoch, label_sequence, pair, base, quote, side, purpose, method, quantity, "
-    "price, reference_price, reservation_number, reservation_asset, highest_exchange_order_id, snapshot_id, "
+    "order_id, decision_id, client_order_id, epoch, label_sequence, pair, base, quote, side, purpose, method, "
+    "quantity, price, reference_price, reservation_number, reservation_asset, highest_exchange_order_id, snapshot_id, "
     "arm_token_hash, attempt, is_adopted, created_at, monotonic_us, boot_id, process_role, process_instance_id, "
     "cycle_id, config_hash, chain_sequence, chain_hash"
 )

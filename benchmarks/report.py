@@ -36,6 +36,7 @@ PROGRAMS = (
     Program("sandbox_memory.py"),
     Program("engine.py"),
     Program("decisions.py"),
+    Program("reports.py"),
 )
 
 

@@ -76,7 +76,7 @@ async def test_a_refused_order_is_known_as_such_and_leaves_nothing(venue: Venue)
         answer, _ = await venue.submit(*wrong)
         assert isinstance(answer, TurnedDown), answer
     await venue.passes(2)
-    assert await venue.open_orders() == before
+    assert (await venue.open_orders()).keys() <= before.keys(), "what was on its way out may be gone by now"
 
 
 async def test_history_has_every_order_once_over_all_pages(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,25 @@ def test_makers_fills_among_takers_do_not_lower_it() -> None:
     assert paying(*["0.0012", "0.0024"] * FILLS_MIN).planning_ratio(Ratio(Decimal(0))) == Decimal("0.0024")
 
 
+@pytest.mark.parametrize("ratio", ["0", "0.0006", "0.0012"])
+def test_makers_fills_and_coupons_alone_do_not_lower_it_for_the_next_order_may_take(ratio: str) -> None:
+    assert paying(*[ratio] * FILLS_KEPT).planning_ratio(PUBLISHED) == PUBLISHED
+    takers = ["0.0021"] * FILLS_MIN
+    assert paying(*takers, *[ratio] * (FILLS_KEPT - FILLS_MIN)).planning_ratio(PUBLISHED) == Decimal("0.0021")
+    assert paying(*takers, *[ratio] * FILLS_KEPT).planning_ratio(PUBLISHED) == PUBLISHED
+
+
+@given(
+    st.lists(st.sampled_from(["0", "0.0001", "0.0012"]), max_size=FILLS_KEPT),
+    st.sampled_from(["0.0024", "0.0021", "0.0015"]),
+    st.integers(min_value=0, max_value=FILLS_KEPT),
+)
+def test_a_taker_never_pays_more_than_was_planned_with(makers: list[str], rate: str, takers: int) -> None:
+    """Whatever mixture came before, in whatever order: the plan covers the taker's rate of this account."""
+    use_money_context()
+    assert paying(*[rate] * takers, *makers).planning_ratio(PUBLISHED) >= Decimal(rate)
+
+
 @given(st.lists(st.sampled_from(["0.0001", "0.0012", "0.0024", "0.004"]), max_size=150))
 def test_what_is_planned_is_never_less_than_what_the_last_fill_paid(ratios: list[str]) -> None:
     use_money_context()

@@ -52,10 +52,10 @@ async def warmed(lanes: Lanes) -> None:
     assert lane.open_at > 0
 
 
-def _accepted() -> bytes:
+def accepted(label: str = "BB-TEST-1-1-00", number: int = 7) -> bytes:
     body = document(
         data={
-            "id": 7, "quantity": "15", "price": "0.8", "newOrderClientId": "BB-TEST-1-1-00", "type": "buy",
+            "id": number, "quantity": "15", "price": "0.8", "newOrderClientId": label, "type": "buy",
             "method": "limit", "pairSymbol": "XLMTRY", "datetime": 1597867103932,
         }
     ).encode()  # fmt: skip
@@ -68,7 +68,7 @@ async def test_a_connection_lost_under_an_order_is_silence_after_one_request(end
     async def play(line: Line, number: int) -> None:
         if number > 0:
             await line.request()
-            await line.say(_accepted())
+            await line.say(accepted())
             return
         await line.request()
         await line.say(OK)
@@ -77,7 +77,7 @@ async def test_a_connection_lost_under_an_order_is_silence_after_one_request(end
         else:
             await line.request()
         if after == "half an answer":
-            await line.say(_accepted()[:60])
+            await line.say(accepted()[:60])
         line.close() if ending == "close" else line.reset()
 
     async with raw_server(play) as server:
@@ -114,7 +114,7 @@ async def test_an_idle_connection_that_was_closed_before_is_replaced_before_any_
 
     async def play(line: Line, number: int) -> None:
         await line.request()
-        await line.say(OK if number == 0 else _accepted())
+        await line.say(OK if number == 0 else accepted())
         line.close() if ending == "close" else line.reset()
 
     async with raw_server(play) as server:

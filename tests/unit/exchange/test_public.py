@@ -80,6 +80,9 @@ async def test_candles_are_asked_for_in_seconds_on_the_graph_host() -> None:
     [
         ('{"s":"no_data"}', True),
         ('{"s":"no_data","nb":1}', True),
+        ('{"s":null,"t":[],"o":[],"h":[],"l":[],"c":[],"v":[]}', True),
+        ('{"s":null,"t":[1787684400],"o":[1],"h":[1],"l":[1],"c":[1],"v":[1]}', False),
+        ("{}", False),
         ('{"s":"error","errmsg":"x"}', False),
         ('{"s":"ok","t":[1787684400],"o":[1],"h":[1],"l":[1],"c":[1],"v":[]}', False),
         ('{"s":"ok","t":[1787684400],"o":[1],"h":[1],"l":[2],"c":[1],"v":[1]}', False),

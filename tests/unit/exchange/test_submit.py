@@ -11,6 +11,7 @@ from btcbot.domain.orders.evidence import (
     PRICE_OFF_ITS_GRID,
     Accepted,
     AcceptedOtherwise,
+    AnsweredForAnother,
     NoByteLeft,
     Silent,
     TurnedDown,
@@ -71,7 +72,7 @@ TABLE: list[tuple[str, Handler, type]] = [
     ("no data", saying(200, document()), Silent),
     ("data null", saying(200, document(data=None)), Silent),
     # an answer about another order
-    ("another label", falsified(newOrderClientId="BB-TEST-1-2-00"), AcceptedOtherwise),
+    ("another label", falsified(newOrderClientId="BB-TEST-1-2-00"), AnsweredForAnother),
     ("no label", falsified(newOrderClientId=None), AcceptedOtherwise),
     ("another price", falsified(price="0.8001"), AcceptedOtherwise),
     ("another quantity", falsified(quantity="1.5"), AcceptedOtherwise),

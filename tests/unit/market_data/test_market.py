@@ -1,11 +1,11 @@
-"""The market against a stub: REST in memory, the socket on loopback, the clock fifty times as fast."""
+"""The market against a stub: REST and the socket in memory, in virtual time."""
 
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -14,24 +14,28 @@ from websockets.asyncio.server import ServerConnection, serve
 from btcbot.domain.errors import ConfigurationError, ExchangeUnreachable
 from btcbot.domain.events import Event
 from btcbot.domain.market import MarketView
-from btcbot.domain.profiles import ClockProfile, Role
+from btcbot.domain.profiles import Role
 from btcbot.exchange.http import Http
 from btcbot.exchange.limits import Budgets
 from btcbot.exchange.public import PublicClient
 from btcbot.market_data.market import MarketData
-from btcbot.services.runtime import build_runtime, run
+from btcbot.risk.sizing import exit_quote
+from btcbot.risk.view import RiskView
+from tests.unit.domain.builders import FEE_RATIO, LIMITS, trading
 from tests.unit.exchange.builders import Remembering, d, sample_bytes
+from tests.unit.exchange.memory_network import LoopTime, in_background, memory_network, until
+
+pytestmark = pytest.mark.looptime
 
 MINUTE = timedelta(minutes=1)
-FAST = ClockProfile(Decimal(50), datetime.now(UTC))
+PAIR = "BTCTRY"
 
 
 class Exchange:
     """One pair, BTCTRY, bid 99 and ask 101 at first; what it does wrong is a switch."""
 
     def __init__(self) -> None:
-        self.clock = build_runtime(FAST).clock
-        self.sleeper = build_runtime(FAST).sleeper
+        self.clock = LoopTime()
         self.touch = ("99", "101")
         self.rest_touch: tuple[str, str] | None = None  # where it is another one
         self.number = 0
@@ -40,6 +44,8 @@ class Exchange:
         self.skips_a_number = False
         self.step: int | None = None  # between the numbers of updates that come with every ticker
         self.price_once = ""  # of one update
+        self.removes = ""  # a bid that goes with the next update
+        self.pings = False
         self.refuses_joins = 0
         self.answers_joins = True
         self.book_delay = timedelta()
@@ -105,7 +111,7 @@ class Exchange:
 
     async def _tell(self, socket: ServerConnection) -> None:
         while True:
-            await self.sleeper.sleep(0.8)
+            await asyncio.sleep(0.8)
             if self.skips_a_number:
                 self.skips_a_number = False
                 self.number += 2
@@ -119,12 +125,16 @@ class Exchange:
                 await socket.send(self._book(432))
             if self.sends_tickers:
                 await socket.send(self._ticker())
+            if self.pings:
+                await socket.ping()
 
     def _book(self, kind: int) -> str:
         bid, ask = self.touch
         flag = {} if kind == 431 else {"CP": 0}
+        gone = [{"CP": 3, "A": "1", "P": self.removes}] if kind == 432 and self.removes else []
         body = {
-            "CS": self.number, "PS": "BTCTRY", "AO": [flag | {"A": "1", "P": ask}], "BO": [flag | {"A": "1", "P": bid}],
+            "CS": self.number, "PS": PAIR, "AO": [flag | {"A": "1", "P": ask}],
+            "BO": [flag | {"A": "1", "P": bid}, *gone],
             "channel": "obdiff", "event": "BTCTRY", "type": kind,
         }  # fmt: skip
         return json.dumps([kind, body])
@@ -139,244 +149,258 @@ class Exchange:
 
 
 class Scene:
-    def __init__(self, exchange: Exchange, port: int, pairs: tuple[str, ...]) -> None:
-        self.exchange = exchange
-        self.clock = exchange.clock
-        self.sleeper = exchange.sleeper
+    def __init__(self, pairs: tuple[str, ...]) -> None:
+        self.exchange = Exchange()
+        self.time = LoopTime()
         self.observer = Remembering()
-        http = Http("https://api.example.test", httpx.MockTransport(exchange.answer))
-        public = PublicClient(http, http, Budgets(Role.LIVE, self.clock), self.observer)
-        self.market = MarketData(
-            public, f"ws://127.0.0.1:{port}", pairs, MINUTE, self.clock, self.sleeper, self.observer
-        )
+        http = Http("https://api.example.test", httpx.MockTransport(self.exchange.answer))
+        public = PublicClient(http, http, Budgets(Role.LIVE, self.time), self.observer)
+        self.market = MarketData(public, "ws://exchange.test", pairs, MINUTE, self.time, self.time, self.observer)
 
     def view(self) -> MarketView:
-        return self.market.snapshot({}).views["BTCTRY"]
+        return self.market.snapshot({}).views[PAIR]
 
-    async def until(self, is_true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(600):
-            while not is_true():
-                await self.sleeper.sleep(0.3)
+    def reasons(self, event: Event) -> list[object]:
+        return [fields.get("reason") for fields in self.observer.named(event)]
 
 
-def played(
-    play: Callable[[Scene], Awaitable[None]], *, starts: bool = True, pairs: tuple[str, ...] = ("BTCTRY",)
-) -> None:
-    async def main() -> None:
-        exchange = Exchange()
-        async with serve(exchange.serve, "127.0.0.1", 0, ping_interval=None, close_timeout=1) as listening:
-            scene = Scene(exchange, listening.sockets[0].getsockname()[1], pairs)
+@asynccontextmanager
+async def playing(*, starts: bool = True, pairs: tuple[str, ...] = (PAIR,)) -> AsyncIterator[Scene]:
+    scene = Scene(pairs)
+    with memory_network():
+        async with serve(scene.exchange.serve, ping_interval=None, close_timeout=1):
             if starts:
                 await scene.market.start()
-            running = asyncio.ensure_future(scene.market.run())
-            try:
-                await play(scene)
-            finally:
-                running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
-                await scene.market.aclose()
-
-    run(main, FAST)
+            async with in_background(scene.market.run()):
+                yield scene
+            await scene.market.aclose()
 
 
-def test_a_start_gives_rules_and_a_first_book() -> None:
-    async def play(scene: Scene) -> None:
+async def test_a_start_gives_rules_and_a_first_book() -> None:
+    async with playing() as scene:
         view = scene.view()
         assert (view.instrument.base, view.instrument.price_step) == ("BTC", 1)
         assert (view.book.bids[0].price, view.is_gapped) == (99, False)
 
-    played(play)
 
-
-def test_a_quiet_book_stays_fresh_by_the_ticker() -> None:
-    async def play(scene: Scene) -> None:
-        await scene.until(lambda: bool(scene.exchange.joins))
+async def test_a_quiet_book_stays_fresh_by_the_ticker() -> None:
+    async with playing() as scene:
+        await until(lambda: bool(scene.exchange.joins))
         asked = scene.exchange.paths.count("/api/v2/orderbook")
-        await scene.sleeper.sleep(20)
+        await asyncio.sleep(20)
         assert scene.market.ages()["BTCTRY"] < timedelta(seconds=5)
         assert scene.exchange.paths.count("/api/v2/orderbook") <= asked + 3  # a cross-check, not a poll
 
-    played(play)
 
-
-def test_a_silent_feed_is_replaced_by_rest() -> None:
-    async def play(scene: Scene) -> None:
-        await scene.until(lambda: bool(scene.exchange.joins))
+async def test_a_silent_feed_is_replaced_by_rest() -> None:
+    async with playing() as scene:
+        await until(lambda: bool(scene.exchange.joins))
         scene.exchange.sends_tickers = False
         scene.exchange.touch = ("97", "103")
-        await scene.until(lambda: scene.view().book.bids[0].price == 97)
-        await scene.sleeper.sleep(15)
+        await until(lambda: scene.view().book.bids[0].price == 97)
+        await asyncio.sleep(15)
         assert scene.view().book_age < timedelta(seconds=10)
 
-    played(play)
 
-
-def test_an_exchange_that_fell_silent_altogether_makes_the_book_old() -> None:
-    async def play(scene: Scene) -> None:
-        await scene.until(lambda: bool(scene.exchange.joins))
+async def test_an_exchange_that_fell_silent_altogether_makes_the_book_old() -> None:
+    async with playing() as scene:
+        await until(lambda: bool(scene.exchange.joins))
         scene.exchange.sends_tickers = scene.exchange.answers_joins = False
         scene.exchange.is_down = True
-        await scene.sleeper.sleep(20)
+        await asyncio.sleep(20)
         assert scene.view().book_age > timedelta(seconds=10)
 
-    played(play)
 
-
-def test_an_old_book_in_a_fresh_answer_is_old() -> None:
-    async def play(scene: Scene) -> None:
-        assert scene.view().book_age >= timedelta(seconds=60)
-
-    async def started(scene: Scene) -> None:
-        scene.exchange.book_delay = timedelta(seconds=60)
+@pytest.mark.parametrize("minutes", [-1, 1])
+async def test_an_old_book_in_a_fresh_answer_is_old_and_so_is_one_of_times_to_come(minutes: int) -> None:
+    async with playing(starts=False) as scene:
+        scene.exchange.book_delay = minutes * MINUTE
         scene.exchange.answers_joins = False
         await scene.market.start()
-        await play(scene)
-
-    played(started, starts=False)
+        assert scene.view().book_age >= timedelta(seconds=60)
 
 
-def test_a_gap_is_told_and_repaired_by_leaving_and_joining() -> None:
-    async def play(scene: Scene) -> None:
-        await scene.until(lambda: scene.exchange.books_sent == 1)
+async def test_a_gap_is_told_and_repaired_by_leaving_and_joining() -> None:
+    async with playing() as scene:
+        await until(lambda: scene.exchange.books_sent == 1)
         scene.exchange.skips_a_number = True
-        await scene.until(lambda: bool(scene.observer.named(Event.BOOK_RESYNCED)))
+        await until(lambda: bool(scene.observer.named(Event.BOOK_RESYNCED)))
         assert scene.exchange.joins[-3:] == [True, False, True]
         assert scene.observer.named(Event.BOOK_GAPPED)[-1] == {"pair": "BTCTRY", "reason": "gapped"}
         assert not scene.view().is_gapped
 
-    played(play)
 
-
-def test_a_join_that_brings_no_book_is_repeated_and_then_the_connection_replaced() -> None:
-    async def play(scene: Scene) -> None:
+async def test_a_join_that_brings_no_book_is_repeated_and_then_the_connection_replaced() -> None:
+    async with playing() as scene:
         scene.exchange.answers_joins = False
-        await scene.until(lambda: len(scene.observer.named(Event.STREAM_CONNECTED)) == 2)
+        await until(lambda: len(scene.observer.named(Event.STREAM_CONNECTED)) == 2)
         assert scene.exchange.joins[:3] == [True, False, True]
         (lost,) = scene.observer.named(Event.STREAM_LOST)
         assert lost["reason"] == "given up: no book of BTCTRY after joining again"
         scene.exchange.answers_joins = True
-        await scene.until(lambda: scene.exchange.books_sent > 0)
-
-    played(play)
+        await until(lambda: scene.exchange.books_sent > 0)
 
 
-def test_a_refused_join_is_left_and_joined() -> None:
-    async def play(scene: Scene) -> None:
+async def test_a_refused_join_is_left_and_joined() -> None:
+    async with playing() as scene:
         scene.exchange.refuses_joins = 1
-        await scene.until(lambda: bool(scene.observer.named(Event.BOOK_RESYNCED)))
+        await until(lambda: bool(scene.observer.named(Event.BOOK_RESYNCED)))
         assert scene.exchange.joins == [True, False, True]
         assert scene.observer.named(Event.BOOK_GAPPED)[0]["reason"] == "the join was refused"
 
-    played(play)
 
-
-def test_a_frame_that_cannot_be_read_ends_the_book_that_it_is_about() -> None:
-    async def play(scene: Scene) -> None:
-        await scene.until(lambda: scene.exchange.books_sent == 1)
+async def test_a_frame_that_cannot_be_read_ends_the_book_that_it_is_about() -> None:
+    async with playing() as scene:
+        await until(lambda: scene.exchange.books_sent == 1)
         scene.exchange.price_once = '"1_0"'
-        await scene.until(lambda: bool(scene.observer.named(Event.BOOK_RESYNCED)))
+        await until(lambda: bool(scene.observer.named(Event.BOOK_RESYNCED)))
         assert scene.observer.named(Event.BOOK_GAPPED)[0]["reason"] == "a frame of it could not be read"
         assert len(scene.observer.named(Event.FRAME_REFUSED)) == 1
 
-    played(play)
 
-
-def test_numbers_that_jump_while_rest_agrees_only_have_to_rise() -> None:
-    async def play(scene: Scene) -> None:
+async def test_numbers_that_jump_while_rest_agrees_only_have_to_rise() -> None:
+    async with playing() as scene:
         scene.exchange.step = 3
-        await scene.until(lambda: bool(scene.observer.named(Event.BOOK_NUMBERS_RELAXED)))
+        await until(lambda: bool(scene.observer.named(Event.BOOK_NUMBERS_RELAXED)))
         assert len(scene.observer.named(Event.BOOK_GAPPED)) >= 5
-        await scene.sleeper.sleep(5)
+        await asyncio.sleep(5)
         gaps = len(scene.observer.named(Event.BOOK_GAPPED))
-        await scene.sleeper.sleep(20)
+        await asyncio.sleep(20)
         assert len(scene.observer.named(Event.BOOK_GAPPED)) == gaps
         assert not scene.view().is_gapped
 
-    played(play)
 
-
-def test_numbers_that_jump_while_rest_contradicts_stay_gaps() -> None:
-    async def play(scene: Scene) -> None:
+async def test_numbers_that_jump_while_rest_contradicts_stay_gaps() -> None:
+    async with playing() as scene:
         scene.exchange.step = 3
         scene.exchange.rest_touch = ("50", "60")
-        await scene.until(lambda: len(scene.observer.named(Event.BOOK_GAPPED)) >= 8)
+        await until(lambda: len(scene.observer.named(Event.BOOK_GAPPED)) >= 8)
         assert scene.observer.named(Event.BOOK_NUMBERS_RELAXED) == []
 
-    played(play)
 
-
-def test_an_open_socket_on_which_no_data_come_is_replaced() -> None:
-    async def play(scene: Scene) -> None:
-        await scene.until(lambda: scene.exchange.books_sent == 1)
+async def test_an_open_socket_on_which_no_data_come_is_replaced() -> None:
+    async with playing() as scene:
+        await until(lambda: scene.exchange.books_sent == 1)
         scene.exchange.sends_tickers = False
-        await scene.until(lambda: bool(scene.observer.named(Event.STREAM_LOST)))
+        await until(lambda: bool(scene.observer.named(Event.STREAM_LOST)))
         (lost,) = scene.observer.named(Event.STREAM_LOST)
         assert lost["reason"] == "given up: no data on any channel"
         assert scene.observer.named(Event.SUBSCRIPTION_SILENT)
 
-    played(play)
 
-
-def test_a_ticker_that_contradicts_the_book_for_long_disproves_it() -> None:
-    async def play(scene: Scene) -> None:
-        await scene.until(lambda: bool(scene.exchange.joins))
-        await scene.sleeper.sleep(2)
+async def test_a_book_that_ticker_and_rest_contradict_is_made_anew() -> None:
+    async with playing() as scene:
+        await until(lambda: bool(scene.exchange.joins))
+        await asyncio.sleep(2)
         scene.exchange.touch = ("197", "203")  # the book is told nothing of it
-        await scene.until(lambda: scene.view().is_gapped)
-        await scene.until(lambda: scene.view().book.bids[0].price == 197 and not scene.view().is_gapped)
+        await until(lambda: scene.view().is_gapped)
+        await until(lambda: scene.view().book.bids[0].price == 197 and not scene.view().is_gapped)
         reasons = {fields["reason"] for fields in scene.observer.named(Event.BOOK_GAPPED)}
-        assert reasons & {"the ticker contradicts it", "the order book over REST contradicts it"}
-
-    played(play)
+        assert reasons == {"REST contradicts it"}
 
 
-def test_closed_candles_come_minute_by_minute_and_never_the_running_one() -> None:
-    async def play(scene: Scene) -> None:
+async def test_a_feed_that_is_cut_off_and_repeats_itself_is_found_out_by_rest() -> None:
+    """Tickers go on, no frame is missing, and every one of them is old (fault matrix, row 81)."""
+    async with playing() as scene:
+        await until(lambda: scene.exchange.books_sent == 1)
+        scene.exchange.rest_touch = ("120", "121")
+        began = scene.time.monotonic()
+        await until(lambda: scene.view().is_gapped or scene.view().book.bids[0].price == 120)
+        assert scene.time.monotonic() - began < 15
+        await until(lambda: "REST contradicts it" in scene.reasons(Event.BOOK_GAPPED))
+        for _ in range(120):  # the feed sends the same book again and again
+            await asyncio.sleep(0.5)
+            view = scene.view()
+            assert view.is_gapped or view.book.bids[0].price == 120
+            assert view.book_age < timedelta(seconds=5)
+        assert not view.is_gapped
+        scene.exchange.touch, scene.exchange.rest_touch = ("120", "121"), None
+        scene.exchange.step = 1
+        asked = scene.exchange.paths.count("/api/v2/orderbook")
+        await asyncio.sleep(60)
+        assert scene.view().book.bids[0].price == 120
+        assert scene.exchange.paths.count("/api/v2/orderbook") - asked < 20  # the feed is trusted again
+
+
+async def test_a_feed_of_pings_alone_makes_the_book_old_and_is_replaced() -> None:
+    async with playing() as scene:
+        await until(lambda: scene.exchange.books_sent == 1)
+        scene.exchange.is_down = True
+        scene.exchange.sends_tickers = scene.exchange.answers_joins = False
+        scene.exchange.pings = True
+        await asyncio.sleep(13)
+        assert scene.view().book_age > timedelta(seconds=10)
+        await until(lambda: bool(scene.observer.named(Event.STREAM_LOST)))
+        assert scene.reasons(Event.STREAM_LOST) == ["given up: no data on any channel"]
+
+
+async def test_a_bid_that_falls_through_a_level_in_one_frame_wakes_and_no_order_is_priced_by_it() -> None:
+    """A glitch: the rest of the book says that no such price can be traded at within the collar."""
+    async with playing() as scene:
+        await until(lambda: scene.exchange.books_sent == 1)
+        woken: list[MarketView] = []
+        scene.market.watch({PAIR: d("90")}, lambda: woken.append(scene.view()))
+        scene.exchange.touch, scene.exchange.rest_touch = ("1", "101"), ("99", "101")
+        scene.exchange.removes, scene.exchange.step = "99", 1
+        await until(lambda: bool(woken))
+        assert woken[0].book.bids[0].price == 1
+        view = RiskView(PAIR, woken[0], trading("1", mark="100"), LIMITS, scene.time.now(), FEE_RATIO)
+        assert exit_quote(view, woken[0]) is None
+
+
+async def test_a_bid_that_falls_through_a_level_of_a_book_that_cannot_be_wakes_nobody() -> None:
+    async with playing() as scene:
+        await until(lambda: scene.exchange.books_sent == 1)
+        woken: list[str] = []
+        scene.market.watch({PAIR: d("90")}, lambda: woken.append("crossed"))
+        scene.exchange.touch, scene.exchange.rest_touch = ("80", "70"), ("99", "101")
+        scene.exchange.removes, scene.exchange.step = "99", 1
+        await until(lambda: bool(scene.reasons(Event.BOOK_GAPPED)))
+        assert scene.reasons(Event.BOOK_GAPPED)[0] == "impossible"
+        assert woken == []
+
+
+async def test_closed_candles_come_minute_by_minute_and_never_the_running_one() -> None:
+    async with playing() as scene:
         history = await scene.market.backfill("BTCTRY", 600)
         assert len(history) == 600
         assert all(b.opened_at - a.opened_at == MINUTE for a, b in itertools.pairwise(history))
-        assert history[-1].opened_at + MINUTE <= scene.clock.now()
+        assert history[-1].opened_at + MINUTE <= scene.time.now()
         seen = history[-1].opened_at
 
         def fresh() -> tuple[object, ...]:
             return scene.market.snapshot({"BTCTRY": seen}).views["BTCTRY"].new_candles
 
-        await scene.until(lambda: len(fresh()) >= 2)
+        await until(lambda: len(fresh()) >= 2)
         candles = scene.market.snapshot({"BTCTRY": seen}).views["BTCTRY"].new_candles
         assert [candle.opened_at for candle in candles[:2]] == [seen + MINUTE, seen + 2 * MINUTE]
-        assert all(candle.opened_at + MINUTE <= scene.clock.now() for candle in candles)
-
-    played(play)
+        assert all(candle.opened_at + MINUTE <= scene.time.now() for candle in candles)
 
 
-def test_an_interval_without_a_candle_is_flat_when_the_next_one_comes() -> None:
-    async def play(scene: Scene) -> None:
+async def test_an_interval_without_a_candle_is_flat_when_the_next_one_comes() -> None:
+    async with playing() as scene:
         (last,) = await scene.market.backfill("BTCTRY", 1)
         scene.exchange.no_candles_in.add(int((last.opened_at + MINUTE).timestamp()))
 
         def fresh() -> tuple[object, ...]:
             return scene.market.snapshot({"BTCTRY": last.opened_at}).views["BTCTRY"].new_candles
 
-        await scene.until(lambda: len(fresh()) >= 2)
+        await until(lambda: len(fresh()) >= 2)
         flat, traded = scene.market.snapshot({"BTCTRY": last.opened_at}).views["BTCTRY"].new_candles[:2]
         assert (flat.opened_at, flat.volume, flat.close) == (last.opened_at + MINUTE, 0, last.close)
         assert traded.volume == d("100")
 
-    played(play)
 
-
-def test_a_pair_that_is_not_listed_is_an_error_of_the_settings() -> None:
-    async def play(scene: Scene) -> None:
+async def test_a_pair_that_is_not_listed_is_an_error_of_the_settings() -> None:
+    async with playing(starts=False, pairs=("BTCTRY", "NOPETRY")) as scene:
         with pytest.raises(ConfigurationError, match="NOPETRY"):
             await scene.market.start()
         assert scene.market.snapshot({}).views == {}
         assert scene.market.ages() == {}
 
-    played(play, starts=False, pairs=("BTCTRY", "NOPETRY"))
 
-
-def test_a_start_may_be_tried_again() -> None:
-    async def play(scene: Scene) -> None:
+async def test_a_start_may_be_tried_again() -> None:
+    async with playing(starts=False) as scene:
         scene.exchange.is_down = True
         with pytest.raises(ExchangeUnreachable, match="bad gateway"):
             await scene.market.start()
@@ -384,11 +408,9 @@ def test_a_start_may_be_tried_again() -> None:
         await scene.market.start()
         assert scene.view().book.bids[0].price == 99
 
-    played(play, starts=False)
 
-
-def test_the_offset_is_measured() -> None:
-    async def play(scene: Scene) -> None:
+async def test_the_offset_is_measured() -> None:
+    async with playing() as scene:
         measured = await scene.market.measure_offset()
         last = scene.market.last_offset
         assert last is not None
@@ -396,12 +418,11 @@ def test_the_offset_is_measured() -> None:
         assert abs(last.offset - measured.offset) < timedelta(seconds=1)
         assert abs(measured.offset) < timedelta(seconds=1)
 
-    played(play)
-
 
 @pytest.mark.parametrize("interval", [timedelta(seconds=30), timedelta(minutes=2), timedelta(days=1)])
-def test_an_interval_that_the_exchange_does_not_offer_is_refused(interval: timedelta) -> None:
-    runtime = build_runtime(FAST)
-    public = PublicClient(*[Http("https://x.test")] * 2, Budgets(Role.LIVE, runtime.clock), Remembering())  # type: ignore[misc,arg-type]
+async def test_an_interval_that_the_exchange_does_not_offer_is_refused(interval: timedelta) -> None:
+    time = LoopTime()
+    http = Http("https://api.example.test")
+    public = PublicClient(http, http, Budgets(Role.LIVE, time), Remembering())
     with pytest.raises(ConfigurationError):
-        MarketData(public, "ws://x.test", ("BTCTRY",), interval, runtime.clock, runtime.sleeper, Remembering())
+        MarketData(public, "ws://exchange.test", (PAIR,), interval, time, time, Remembering())

@@ -1,8 +1,7 @@
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import peewee
 import pytest
 
 from btcbot.domain.errors import ExitCode, UnsafeState
@@ -23,19 +22,29 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
+class FailingConnection:
+    """The engine reports this code at the next statement that begins like that; all else goes through."""
+
+    def __init__(self, genuine: sqlite3.Connection, code: int, on: str) -> None:
+        self._genuine = genuine
+        self._code = code
+        self._on = on
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        if self._on and sql.startswith(self._on):
+            self._on = ""
+            failure = sqlite3.OperationalError("the disk says no")
+            failure.sqlite_errorcode = self._code  # type: ignore[misc]
+            raise failure
+        return self._genuine.execute(sql, values)  # type: ignore[arg-type]
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._genuine.in_transaction
+
+
 def fail_with(database: Database, monkeypatch: pytest.MonkeyPatch, code: int, on: str) -> None:
-    """The engine reports this code at the next statement that begins like that."""
-    genuine = database._peewee.execute_sql
-
-    def execute(sql: str, params: object = None) -> object:
-        if sql.startswith(on):
-            monkeypatch.setattr(database._peewee, "execute_sql", genuine)
-            cause = sqlite3.OperationalError("the disk says no")
-            cause.sqlite_errorcode = code  # type: ignore[misc]
-            raise peewee.OperationalError(cause, *cause.args)
-        return genuine(sql, params)
-
-    monkeypatch.setattr(database._peewee, "execute_sql", execute)
+    monkeypatch.setattr(database, "_connection", FailingConnection(database._connection, code, on))
 
 
 def test_every_switch_of_a_connection_is_set(database: Database) -> None:

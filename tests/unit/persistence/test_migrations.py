@@ -69,12 +69,12 @@ def test_an_older_database_is_brought_up_to_date_and_says_so_in_its_file(
     monkeypatch.setitem(SCHEMAS, Role.LIVE, LATER)  # type: ignore[arg-type]
     found = judge_ownership(path, Role.LIVE)
     assert found is not None
-    assert found.schema == 1
+    assert found.schema == LIVE.number
     with live_store(path) as store:
         assert store.epoch == 2
         with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as connection:
-            assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
-    assert content(path) == (2, expected_objects(LATER, 2))
+            assert connection.execute("PRAGMA user_version").fetchone()[0] == LATER.number
+    assert content(path) == (LATER.number, expected_objects(LATER, LATER.number))
     assert judge_ownership(path, Role.LIVE) is not None
 
 

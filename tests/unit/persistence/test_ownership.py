@@ -13,6 +13,7 @@ from btcbot.domain.errors import BtcbotError, ExitCode, OwnershipError
 from btcbot.domain.profiles import Role
 from btcbot.persistence.sqlite.errors import DamagedDatabase, ForeignDeployment, NewerSchema, UnsafePath
 from btcbot.persistence.sqlite.lock import DatabaseLock
+from btcbot.persistence.sqlite.migrations.runner import SCHEMAS
 from btcbot.persistence.sqlite.ownership import judge_ownership, verify_records
 from tests.unit.persistence.world import approved, identity, live_store, monitor_store, writer
 
@@ -23,7 +24,7 @@ def state_of(directory: Path) -> dict[str, tuple[bytes, int, int]]:
     return {
         path.name: (path.read_bytes(), path.lstat().st_mtime_ns, path.lstat().st_ino)
         for path in directory.iterdir()
-        if not path.name.endswith(".lock")
+        if path.is_file() and not path.name.endswith(".lock")
     }
 
 
@@ -165,7 +166,7 @@ def test_a_database_says_what_it_is(path: Path) -> None:
     assert ownership is not None
     assert (ownership.role, ownership.schema, ownership.created_by, ownership.venue) == (
         Role.LIVE,
-        1,
+        SCHEMAS[Role.LIVE].number,
         "0.1.0",
         "btcturk",
     )

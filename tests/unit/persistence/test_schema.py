@@ -16,6 +16,7 @@ from btcbot.domain.orders.evidence import Accepted, Traded
 from btcbot.domain.orders.states import OrderState
 from btcbot.domain.profiles import Role
 from btcbot.domain.signals import Direction, Signal
+from btcbot.persistence.sqlite import books
 from btcbot.persistence.sqlite.migrations import live_0001
 from btcbot.persistence.sqlite.migrations.runner import SCHEMAS, expected_objects
 from btcbot.persistence.sqlite.models import INSERTS, LIVE_MODELS, MONITOR_MODELS, Row
@@ -24,7 +25,7 @@ from tests.unit.persistence.world import START, approved, fill, live_store, moni
 
 LIVE_APPEND_ONLY = (
     "epochs", "snapshots", "orders", "order_history", "fills", "ledger", "cycles", "signals", "verdicts", "events",
-    "balances", "control", "outbox", "metadata",
+    "balances", "control", "checkpoints", "outbox", "metadata",
 )  # fmt: skip
 MONITOR_APPEND_ONLY = ("epochs", "reports", "checks", "feed_copy", "metadata")
 
@@ -52,6 +53,9 @@ def live_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         unit.finish(record())
         unit.commit()
         store.latch_halt("a test", "test")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(books, "LINKS_PER_CHECKPOINT", 1)
+            store.checkpoint()
     return path
 
 
