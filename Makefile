@@ -28,7 +28,7 @@ DEV_STAMP = $(VENV)/.installed-dev
 PEERS = .venv-peers
 PEERS_STAMP = $(PEERS)/.installed
 
-.PHONY: help run start stop fresh env test lint format lock docker-test kill-test replay-test fuzz clean bench bench-quick
+.PHONY: help run start stop fresh env test lint format lock docker-test kill-test fault-test replay-test fuzz clean bench bench-quick
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -89,6 +89,11 @@ docker-test: $(DEV_STAMP)
 # Twenty times `kill -9` of the live worker while it trades; then the books are compared with the exchange's own record.
 kill-test: $(DEV_STAMP)
 	$(PYTEST) -m kill tests/e2e
+
+# Killed at every commit and every wait, again and again, in a storm; then what docs/faults.md says is missing.
+fault-test: $(DEV_STAMP)
+	$(PYTEST) -m slow -n 2 tests/faults
+	@$(BIN)/python -m tests.faults.table
 
 # A recorded book through sandbox and client, equal at every frame: make replay-test RECORDED_BOOKS=FILE, or a generated one.
 replay-test: $(DEV_STAMP)
