@@ -130,39 +130,51 @@ class Stream:
             self._connection.give_up(f"given up: {reason}")
 
     async def _one_connection(self) -> _Ending:
-        """Live through one connection."""
+        """From the handshake to the end. Raises nothing of the network's, and whatever the receiver raised."""
         try:
-            async with _Connect(
+            connection = await _Connect(
                 self._url, create_connection=_HandingConnection, logger=_SILENT, proxy=None, compression=None,
                 max_size=BYTES_MAX, open_timeout=OPEN_SECONDS, close_timeout=CLOSE_SECONDS, ping_interval=None,
                 user_agent_header="btcbot",
-            ) as connection:  # fmt: skip
-                assert isinstance(connection, _HandingConnection), "the connection is made by our class"
-                self._connection = connection
-                self._refused = 0
-                self._observer.observed(Event.STREAM_CONNECTED, stream=self._name)
-                try:
-                    self._handler.connected()
-                    connection.hand_to(self._take)
-                    async with asyncio.timeout(OPEN_SECONDS):
-                        await self._introduce()
-                    return await self._listen(connection)
-                finally:
-                    connection.hand_to(lambda text: None)  # what comes while it closes is nobody's any more
-                    self._connection = None
-                    self._handler.lost()
+            )  # fmt: skip
         except InvalidStatus as error:
             is_blocked = error.response.status_code == HTTPStatus.TOO_MANY_REQUESTS
             return _Ending(_named(error), blocked_seconds=_asked_for(error.response.headers) if is_blocked else None)
         except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, EOFError) as error:
             return _Ending(_named(error))
+        assert isinstance(connection, _HandingConnection), "the connection is made by our class"
+        try:
+            ending = await self._live_on(connection)
+        finally:
+            await connection.close()
+        connection.raise_defect()
+        return ending
 
-    async def _introduce(self) -> None:
+    async def _live_on(self, connection: "_HandingConnection") -> _Ending:
+        self._connection = connection
+        self._refused = 0
+        self._observer.observed(Event.STREAM_CONNECTED, stream=self._name)
+        try:
+            self._handler.connected()
+            connection.hand_to(self._take)
+            return await self._introduce() or await self._listen(connection)
+        finally:
+            connection.hand_to_nobody()  # what comes while it closes is of a book that was given up
+            self._connection = None
+            self._handler.lost()
+
+    async def _introduce(self) -> _Ending | None:
+        """Log in and join; why not, where the exchange does not take what is said."""
         login = self._login()
-        if login is not None:
-            await self._send(write_frame(login))
-        for channel in self._channels:
-            await self.join(channel)
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                if login is not None:
+                    await self._send(write_frame(login))
+                for channel in self._channels:
+                    await self.join(channel)
+        except TimeoutError:
+            return _Ending(f"what was sent was not taken within {OPEN_SECONDS:.0f} s")
+        return None
 
     async def _listen(self, connection: "_HandingConnection") -> _Ending:
         """Watch while the connection hands its frames on by itself."""
@@ -227,15 +239,22 @@ class _HandingConnection(ClientConnection):
             self._hand_on(message)
         self._early.clear()
 
-    def how_it_ended(self) -> str:
-        """Raises what the receiver raised: a defect has to end more than a connection."""
-        if self._defect is not None:
-            raise self._defect
-        return self._given_up or _named(self.protocol.close_exc)
+    def hand_to_nobody(self) -> None:
+        self._take = lambda message: None
 
     def give_up(self, reason: str) -> None:
+        """Nothing more is handed on, not even what came off the socket together with the last message."""
         self._given_up = reason
+        self.hand_to_nobody()
         self.transport.abort()
+
+    def how_it_ended(self) -> str:
+        return self._given_up or _named(self.protocol.close_exc)
+
+    def raise_defect(self) -> None:
+        """What the receiver raised, if it did: that has to end more than a connection."""
+        if self._defect is not None:
+            raise self._defect
 
     def process_event(self, event: ProtocolEvent) -> None:
         if not isinstance(event, Frame):
@@ -257,12 +276,12 @@ class _HandingConnection(ClientConnection):
     def _hand_on(self, message: bytes) -> None:
         if self._take is None:
             self._early.append(message)
-        elif self._defect is None:
-            try:
-                self._take(message)
-            except Exception as error:  # noqa: BLE001 - raised in `how_it_ended`, where somebody waits for it
-                self._defect = error
-                self.transport.abort()
+            return
+        try:
+            self._take(message)
+        except Exception as error:  # noqa: BLE001 - raised in `raise_defect`, where somebody waits for it
+            self._defect = error
+            self.give_up("the receiver failed")
 
 
 class _Connect(connect):

@@ -4,6 +4,8 @@
 2. An update whose number is the next is applied: an amount is the whole amount at its price; a removal has none.
 3. An older number is ignored. A number beyond the next is a gap: the book is worthless until a new full frame. Where
    `is_strict` is off, numbers only have to rise, and jumps are counted (open question E1; `numbering` says when).
+   Older numbers and nothing else for a while, or a full frame with an older number that nobody asked for: whatever the
+   exchange counts, it is not this book any more. It is treated like a gap.
 4. After every frame the book has to make sense: positive numbers, best bid below best ask, no more levels than the
    exchange ever shows. One that does not is treated like a gap.
 5. A change or a removal of a price that is not there is taken as it comes, and counted.
@@ -21,6 +23,7 @@ from btcbot.exchange.wire import CHANGED, NEW, REMOVED, BookFullFrame, BookUpdat
 
 LEVELS_MAX = 100  # a side; a level pushed out of this window arrives as a removal
 DEPTH_SHOWN = 20
+OLDER_MAX = 8  # older numbers in a row, each in a batch of its own: six seconds
 
 
 class Taken(StrEnum):
@@ -40,6 +43,7 @@ class KeptBook:
         self._bids = _Side()
         self._asks = _Side()
         self._number: int | None = None
+        self._older = 0  # numbers that were older, in a row
 
     @property
     def is_whole(self) -> bool:
@@ -49,24 +53,28 @@ class KeptBook:
     def invalidate(self) -> None:
         """Forget everything: only a full frame makes a book again."""
         self._number = None
+        self._older = 0
         self._bids, self._asks = _Side(), _Side()
 
     def replace(self, frame: BookFullFrame) -> Taken:
+        is_older = self._number is not None and frame.change_set < self._number
         self._bids, self._asks = _Side(), _Side()
-        is_sound = self._bids.fill(frame.bids) and self._asks.fill(frame.asks)
-        self._number = frame.change_set
+        is_sound = self._bids.fill(frame.bids) and self._asks.fill(frame.asks) and not is_older
+        self._number, self._older = frame.change_set, 0
         return self._judged(is_sound)
 
     def update(self, frame: BookUpdateFrame) -> Taken:
-        if self._number is None or frame.change_set <= self._number:
+        if self._number is None:
             return Taken.IGNORED
+        if frame.change_set <= self._number:
+            return self._ignored()
         if frame.change_set != self._number + 1:
             if self.is_strict:
                 self.invalidate()
                 return Taken.GAPPED
             self.jumps += 1
         is_sound = self._apply(self._bids, frame.bids) and self._apply(self._asks, frame.asks)
-        self._number = frame.change_set
+        self._number, self._older = frame.change_set, 0
         return self._judged(is_sound)
 
     def touch(self) -> tuple[Decimal | None, Decimal | None]:
@@ -93,6 +101,13 @@ class KeptBook:
             else:
                 return False
         return True
+
+    def _ignored(self) -> Taken:
+        self._older += 1
+        if self._older <= OLDER_MAX:
+            return Taken.IGNORED
+        self.invalidate()
+        return Taken.IMPOSSIBLE
 
     def _judged(self, is_sound: bool) -> Taken:
         best_bid, best_ask = self.touch()

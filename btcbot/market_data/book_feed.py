@@ -12,9 +12,9 @@ from btcbot.domain.events import Event
 from btcbot.domain.market import Book
 from btcbot.domain.ports import Clock, Observer, Sleeper
 from btcbot.exchange.errors import Malformed
-from btcbot.exchange.frame_text import pair_of, read_frame
+from btcbot.exchange.frame_text import kind_of, pair_of, read_frame
 from btcbot.exchange.stream import RENEW_SECONDS, Channel, Stream
-from btcbot.exchange.wire import AckFrame, BookFullFrame, BookUpdateFrame, TickerFrame
+from btcbot.exchange.wire import BOOK_FULL, BOOK_UPDATE, AckFrame, BookFullFrame, BookUpdateFrame, TickerFrame
 from btcbot.market_data.book import Taken
 from btcbot.market_data.cross_check import Verdict
 from btcbot.market_data.pair_book import PairBook
@@ -64,9 +64,7 @@ class BookFeed:
         if verdict is Verdict.AGREES and kept.numbering.agreed(now):
             self._observer.observed(Event.BOOK_NUMBERS_RELAXED, pair=pair)
         elif verdict is Verdict.DISPROVED:
-            if kept.numbering.contradicted(now):
-                self._restored(pair, "REST contradicts the book")
-            self._disprove(pair, "the order book over REST contradicts it")
+            self._contradicted(pair, "REST")
 
     # ------------------------------------------------------------------------------ what the stream tells
 
@@ -83,9 +81,7 @@ class BookFeed:
         try:
             frame = read_frame(text)
         except Malformed:
-            pair = pair_of(text)
-            if pair is not None and pair in self._books:
-                self._disprove(pair, "a frame of it could not be read")
+            self._missed(text)
             raise
         now = self._clock.monotonic()
         match frame:
@@ -116,7 +112,7 @@ class BookFeed:
     def _compare(self, ticker: TickerFrame, book: PairBook, now: float) -> None:
         self._subscriptions.served(("ticker", ticker.pair), now)
         if not book.compare(_or_nothing(ticker.bid), _or_nothing(ticker.ask), now):
-            self._disprove(ticker.pair, "the ticker contradicts it")
+            self._contradicted(ticker.pair, "the ticker")
 
     def _acknowledged(self, ack: AckFrame, now: float) -> None:
         """`ok` proves nothing, but a refused join was a second one: only leaving first brings data."""
@@ -124,14 +120,33 @@ class BookFeed:
         name, _, pair = topic.partition(":")
         channel = (name, pair)
         if verb == "leave" and self._subscriptions.left(channel, now):
+            if name == "obdiff":
+                self._books[pair].break_off()  # whatever came of it while leaving is kept no longer
             self._send(channel, join=True)
         elif verb == "join" and not ack.ok:
             self._begin_anew(channel, now, "the join was refused")
 
     # ---------------------------------------------------------------------------------------- repairs
 
+    def _missed(self, text: bytes) -> None:
+        """A frame that cannot be read may have changed the book that it names; any book, if it names none."""
+        try:
+            if kind_of(text) not in (BOOK_FULL, BOOK_UPDATE):
+                return
+        except Malformed:
+            pass
+        named = pair_of(text)
+        for pair in self._books:
+            if named in (pair, None):
+                self._disprove(pair, "a frame of it could not be read")
+
+    def _contradicted(self, pair: str, by: str) -> None:
+        if self._books[pair].numbering.contradicted(self._clock.monotonic()):
+            self._restored(pair, f"{by} contradicts the book")
+        self._disprove(pair, f"{by} contradicts it")
+
     def _disprove(self, pair: str, reason: str) -> None:
-        """What else is known contradicts this book: make it anew."""
+        """This book is not the exchange's: make it anew."""
         self._books[pair].break_off()
         self._begin_anew(("obdiff", pair), self._clock.monotonic(), reason)
 

@@ -206,8 +206,9 @@ class MarketData:
         began = self._clock.monotonic()
         self._checked_at[pair] = began
         book, stamped_at = await self._public.book(pair)
-        # A fresh answer may carry an old book: the exchange's own time of it counts too (fault matrix, row 81).
-        lag = max((self._venue_clock.now() - stamped_at).total_seconds(), 0.0)
+        # A fresh answer may carry an old book: the exchange's own time of it counts too (fault matrix, row 81). A time
+        # that is still to come proves as little.
+        lag = abs((self._venue_clock.now() - stamped_at).total_seconds())
         self._feed.check(pair, book, min(began, self._clock.monotonic() - lag))
 
     # ----------------------------------------------------------------------------------------- candles

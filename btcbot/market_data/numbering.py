@@ -3,7 +3,7 @@
 They do: in 2026 not one of 24,221 was missing. Logs of 2020 to 2022 show jumps after which nothing was wrong (open
 question E1). So a missing number is a gap, until gaps repeat although REST agrees with the book that was rebuilt: then
 numbers only have to rise, and REST is asked more often (protocol 10.4). They have to follow one another again after a
-clean spell, or at once when REST contradicts the book: then frames really are missing.
+clean spell, or at once when the book is contradicted: then frames really are missing.
 """
 
 from collections import deque
@@ -11,7 +11,7 @@ from collections import deque
 GAPS_TO_RELAX = 5
 GAPS_PERIOD_SECONDS = 60.0
 CLEAN_SECONDS = 600.0  # without a jump: the exchange counts properly again
-DISTRUST_SECONDS = 600.0  # after REST contradicted a book with jumps, they are gaps for this long
+DISTRUST_SECONDS = 600.0  # after a book with jumps was contradicted, they are gaps for this long
 
 
 class Numbering:
@@ -44,7 +44,7 @@ class Numbering:
         return True
 
     def contradicted(self, at: float) -> bool:
-        """REST shows another book. True when the rule was relaxed until now."""
+        """REST or the ticker shows another book. True when the rule was relaxed until now."""
         if self.is_strict:
             return False
         self.is_strict = True

@@ -117,6 +117,7 @@ class RunLoopService:
         self._stopping = asyncio.Event()
         self._woken = asyncio.Event()
         self._is_stop_crossed = False
+        self._was_urgent = False
         self._one_at_a_time = asyncio.Lock()
         self._reconciled_at: datetime | None = None  # nothing: a full pass is due
         self._is_taken_over = False
@@ -242,8 +243,9 @@ class RunLoopService:
     async def _cycle(self, cycle_id: str, unit: UnitOfWork) -> None:
         parts = self._parts
         self._store.require_fence()
-        is_urgent, self._is_stop_crossed = self._is_stop_crossed, False
-        if not is_urgent or self._readiness.waits_for is not None:
+        is_urgent = self._is_stop_crossed and not self._was_urgent and self._readiness.waits_for is None
+        self._is_stop_crossed, self._was_urgent = False, is_urgent
+        if not is_urgent:  # never twice in a row: what the exchange has to say waits for one cycle at most
             await self._ask_exchange(unit)
         self._observe_control()
         snapshot = parts.market.snapshot(self._book.state.candles_seen)

@@ -23,15 +23,3 @@ class Envelope(Wire):
     success: StrictBool | None = None
     message: StrictStr | None = None
     code: Code | None = None
-
-
-class RateLimitBody(Wire):
-    """The body of a 429 (section 9)."""
-
-    message: StrictStr
-    success: StrictBool = False
-    code: Code = 429
-    details: StrictStr | None = None
-    limit: StrictStr | None = None
-    period: StrictStr | None = None
-    policy: StrictStr | None = None  # ip or account

@@ -160,7 +160,7 @@ _Column = Annotated[tuple[DecimalNumber, ...], Field(max_length=ROWS_MAX)]
 class Klines(Wire):
     """Parallel columns; the last candle is the running one. No envelope."""
 
-    s: StrictStr  # ok, or no_data
+    s: StrictStr | None  # ok, or no_data, or null with empty columns
     t: Annotated[tuple[Seconds, ...], Field(max_length=ROWS_MAX)] = ()
     h: _Column = ()
     o: _Column = ()
