@@ -20,7 +20,6 @@ from btcbot.exchange.errors import (
     system_word,
 )
 from btcbot.exchange.http import HttpAnswer
-from btcbot.exchange.json_text import read_json
 from btcbot.exchange.wire import Envelope
 
 T = TypeVar("T")
@@ -41,7 +40,7 @@ def shaped(adapter: TypeAdapter[T], document: Any, what: str) -> T:
 def document_of(answer: HttpAnswer, what: str) -> object:
     """The JSON document of an answer. `NotTheExchange` for HTML, nothing or garbage; `Unavailable` for a 5xx."""
     try:
-        document = read_json(answer.body)
+        document = answer.document
     except Malformed as error:
         said = snippet(answer.body) or "nothing"
         what = f"{what}: HTTP {answer.status} without JSON, beginning with {said!r}"
@@ -75,6 +74,6 @@ def success_data(answer: HttpAnswer, what: str) -> Any:
     if is_unauthorized(answer.status, message):
         raise Unauthorized(message or f"HTTP {answer.status}")
     if answer.status != OK or envelope.success is not True or envelope.data is None:
-        said = snippet(message.encode(errors="replace")) or "no message"
+        said = snippet(message) or "no message"
         raise Refused(f"{what}: HTTP {answer.status}: {said}", answer.status, message)
     return envelope.data

@@ -118,7 +118,7 @@ class Unauthorized(ReadFailed):
     next_step = "about the nonce: the clock is measured again; else check the key, its permissions and IP allow-list"
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"the exchange did not let a private call in: {message}")
+        super().__init__(f"the exchange did not let a private call in: {snippet(message)}")
         self.is_about_nonce = is_about_nonce(message)
         self.is_worth_another_try = False
 
@@ -148,8 +148,9 @@ def is_submit_refusal(message: str) -> bool:
     return message in SUBMIT_REFUSALS or (message.startswith("Pair ") and message.endswith("does not exists."))
 
 
-def snippet(body: bytes) -> str:
-    """The first bytes of something unexpected, fit for a log line: printable, short, without anything like a secret."""
+def snippet(said: bytes | str) -> str:
+    """How something unexpected begins, fit for a log line: printable, short, without anything like a secret."""
+    body = said.encode(errors="replace") if isinstance(said, str) else said
     text = body[:SNIPPET_BYTES_MAX].decode("utf-8", "replace")
     printable = "".join(character if character.isprintable() else " " for character in text)
     return _TOKEN.sub(lambda found: found[0] if _WORD.fullmatch(found[0]) else "***", " ".join(printable.split()))

@@ -5,7 +5,6 @@ server drops a connection that idles for a minute or so; therefore each lane car
 lane after the other, so that there is always another one free and warm.
 """
 
-import math
 from collections.abc import Sequence
 from itertools import cycle
 
@@ -18,7 +17,7 @@ from btcbot.exchange.limits import TOO_MANY_REQUESTS, Budgets, Endpoint
 
 LANES = 2  # an order that waits for its answer must not hold up a cancel
 LANE_CONNECTIONS_MAX = 2
-IDLE_SECONDS_MAX = 50.0  # of a lane; servers and what lies between wait for 60 at least
+IDLE_SECONDS_MAX = 20.0  # of a lane; servers wait for 60 at least, but a lane that was cut is only noticed by a read
 WARM_SECONDS = 5.0  # for the answer to a read that nobody needs
 TRIES_MAX = 2
 
@@ -58,15 +57,17 @@ class Warming:
         """Until cancelled. A read that fails ends nothing: the next one opens a new connection."""
         for lane in self._lanes:
             await self._warm(lane)
-        for lane in cycle(self._lanes):
+        for turn in cycle(self._lanes):
             await self._sleeper.sleep(IDLE_SECONDS_MAX / len(self._lanes))
-            await self._warm(lane)
+            for lane in self._lanes:
+                if lane is turn or lane.is_closed:
+                    await self._warm(lane)
 
     async def _warm(self, lane: Http) -> None:
         """Servers close a connection with its thousandth answer or so: then the next one is opened at once."""
         for _ in range(TRIES_MAX):
             await self._read(lane)
-            if lane.open_at > -math.inf:
+            if not lane.is_closed:
                 return
 
     async def _read(self, lane: Http) -> None:

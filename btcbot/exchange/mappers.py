@@ -88,10 +88,10 @@ def ticker_of(row: TickerRow) -> Ticker:
 
 def candles_of(columns: Klines) -> Iterator[Candle]:
     """Rows of the parallel columns, in the exchange's order. A range without candles has none (protocol 4.5)."""
-    if columns.s == "no_data":
+    if columns.s == "no_data" or (columns.s is None and not columns.t):
         return
     if columns.s != "ok":
-        raise Malformed(f"candles have the state {columns.s[:40]!r}")
+        raise Malformed(f"candles have the state {str(columns.s)[:40]!r}")
     lists = (columns.o, columns.h, columns.l, columns.c, columns.v)
     if any(len(values) != len(columns.t) for values in lists):
         raise Malformed("the columns of candles differ in length")

@@ -6,14 +6,13 @@ Live and monitor share it; which calls exist is decided by who imports `account`
 import asyncio
 import math
 
-from btcbot.domain.errors import KeyRefused, ReadFailed
+from btcbot.domain.errors import KeyRefused
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Clock, Observer, Sleeper
 from btcbot.domain.profiles import CommonProfile
 from btcbot.exchange.answers import BAD_REQUEST, OK, envelope_of
 from btcbot.exchange.errors import (
-    SERVER_ERROR,
-    SYSTEM_WORDS,
+    Malformed,
     NoAnswer,
     NotSent,
     NotTheExchange,
@@ -36,7 +35,7 @@ from btcbot.exchange.venue_clock import VenueClock
 
 UNAUTHORIZED_IN_A_ROW_MAX = 3
 FAILURES_IN_A_ROW_MAX = 3
-FORBIDDEN = 403
+UNAUTHORIZED, FORBIDDEN = 401, 403
 
 
 class PrivateChannel:
@@ -123,7 +122,8 @@ class PrivateChannel:
             async with self._reading:
                 self._require_open()
                 await self._measure_clock()
-                await self._no_order_under_way.wait()
+                while self._orders_under_way:  # another may have left between the end of the last and our turn
+                    await self._no_order_under_way.wait()
                 answer = await self._signed(self._http, endpoint, "GET", path, query, None, READ_SECONDS)
             try:
                 return self._require_answer(endpoint, answer)
@@ -183,9 +183,7 @@ class PrivateChannel:
     def _note(self, endpoint: Endpoint, answer: HttpAnswer) -> None:
         """What this answer means for the calls after it."""
         message = message_of(answer)
-        # A 403 without a word is the edge's own page, not the exchange speaking (protocol, section 1).
-        is_edge = answer.status >= SERVER_ERROR or (answer.status == FORBIDDEN and not message)
-        if is_edge or message in SYSTEM_WORDS:
+        if message is None:
             self._failures_in_a_row += 1
             self._observer.observed(
                 Event.REQUEST_FAILED, endpoint=str(endpoint), status=answer.status, said=snippet(answer.body)
@@ -214,22 +212,24 @@ class PrivateChannel:
     def _require_answer(self, endpoint: Endpoint, answer: HttpAnswer) -> HttpAnswer:
         if answer.status == TOO_MANY_REQUESTS:
             self._budgets.require_open(endpoint)
-        message = message_of(answer)
+        message = message_of(answer) or ""
         if is_unauthorized(answer.status, message):
             self._require_open()
             envelope_of(answer, endpoint)  # an HTML page with a 403 is not the exchange speaking
             if not self._was_let_in and not is_about_nonce(message):
-                raise KeyRefused(f"the exchange refused the API key: {message or answer.status}")
+                raise KeyRefused(f"the exchange refused the API key: {snippet(message) or answer.status}")
             raise Unauthorized(message or f"HTTP {answer.status}")
         envelope_of(answer, endpoint)  # what is worth another try raises here, inside the retries
         return answer
 
 
-def message_of(answer: HttpAnswer) -> str:
-    """The message of an answer, or nothing when it has none: never a reason to fail."""
+def message_of(answer: HttpAnswer) -> str | None:
+    """What the exchange says about a call; `None` where it does not speak, or only of being out of order.
+
+    A 401 and a 429 count whatever their bodies hold. A 403 without a word is the edge's own page (protocol, section 1).
+    """
     try:
-        return envelope_of(answer, "an answer").message or ""
-    except Unavailable as error:
-        return error.word
-    except (NotTheExchange, ReadFailed):
-        return ""
+        message = envelope_of(answer, "an answer").message or ""
+    except (NotTheExchange, Unavailable, Malformed):
+        return "" if answer.status in (UNAUTHORIZED, TOO_MANY_REQUESTS) else None
+    return None if answer.status == FORBIDDEN and not message else message

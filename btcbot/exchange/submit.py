@@ -9,7 +9,15 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from btcbot.domain.money import ZERO, plain
-from btcbot.domain.orders.evidence import Accepted, AcceptedOtherwise, Answer, NoByteLeft, Silent, TurnedDown
+from btcbot.domain.orders.evidence import (
+    Accepted,
+    AcceptedOtherwise,
+    Answer,
+    AnsweredForAnother,
+    NoByteLeft,
+    Silent,
+    TurnedDown,
+)
 from btcbot.domain.orders.records import JournaledOrder
 from btcbot.exchange.answers import BAD_REQUEST, OK, envelope_of, shaped
 from btcbot.exchange.errors import (
@@ -32,6 +40,7 @@ from btcbot.exchange.wire import SubmitData
 
 LIMIT = "limit"
 ADMISSION_SECONDS_MAX = 2.0
+LABEL_SHOWN_MAX = 50  # as long as the exchange lets one be
 _DATA: TypeAdapter[SubmitData] = TypeAdapter(SubmitData)
 _write = JSONEncoder(separators=(",", ":")).encode
 
@@ -85,28 +94,32 @@ def outcome_of(answer: HttpAnswer, order: JournaledOrder) -> Answer:
             return TurnedDown(f"HTTP {answer.status}")
         return Silent(str(error))
     message = envelope.message or ""
-    if is_unauthorized(answer.status, message) or answer.status == TOO_MANY_REQUESTS:
-        return TurnedDown(snippet(message.encode(errors="replace")) or f"HTTP {answer.status}")
-    if answer.status == BAD_REQUEST and is_submit_refusal(message):
-        return TurnedDown(snippet(message.encode(errors="replace")))
+    is_refused = answer.status == BAD_REQUEST and is_submit_refusal(message)
+    if is_refused or is_unauthorized(answer.status, message) or answer.status == TOO_MANY_REQUESTS:
+        if envelope.data:
+            return Silent(f"HTTP {answer.status}, a refusal that speaks of an order: {snippet(answer.body)}")
+        return TurnedDown(snippet(message) or f"HTTP {answer.status}")
     if answer.status != OK or envelope.success is not True or envelope.code not in (0, "SUCCESS"):
         return Silent(f"HTTP {answer.status}: {snippet(answer.body)}")
     return _accepted(envelope.data, order)
 
 
-def _accepted(data: Any, order: JournaledOrder) -> Accepted | AcceptedOtherwise | Silent:
+def _accepted(data: Any, order: JournaledOrder) -> Accepted | AcceptedOtherwise | AnsweredForAnother | Silent:
     """The strict success predicate: what came back is what was sent, field by field (reliability, finding 3)."""
     try:
         taken = shaped(_DATA, data, Endpoint.SUBMIT)
     except Malformed as error:
         return Silent(str(error))
+    label = taken.new_order_client_id
+    if label and label != order.client_order_id:
+        return AnsweredForAnother(ascii(label[:LABEL_SHOWN_MAX]))
     echo = {
         "pair": (taken.pair_symbol, order.pair),
         "side": (taken.type.lower(), str(order.side)),
         "method": (taken.method.lower(), LIMIT),
         "price": (taken.price, order.price),
         "quantity": (taken.quantity, order.quantity),
-        "client_order_id": (taken.new_order_client_id, order.client_order_id),
+        "client_order_id": (label, order.client_order_id),
         "stop_price": (taken.stop_price or ZERO, ZERO),
     }
     wrong = [name for name, (theirs, ours) in echo.items() if theirs != ours]

@@ -241,7 +241,7 @@ class AccountConformance:
             self._notebook.note(what, Verdict.DIFFERS, f"no reply within {ANSWER_SECONDS_MAX:.0f} s", "D3")
             return
         reply = replies[0].body
-        said = "" if reply.get("message") is None else snippet(str(reply["message"]).encode())
+        said = "" if reply.get("message") is None else snippet(str(reply["message"]))
         is_in = reply.get("ok") is True
         self._notebook.judge(what, is_in, "logged in" if is_in else f"refused: {said}", "D3")
         log.judge_shapes(self._notebook, {LOGIN: "reply to the login"})

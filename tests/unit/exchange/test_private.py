@@ -255,12 +255,75 @@ async def test_no_read_is_signed_while_an_order_is_under_way_and_orders_wait_for
     assert [(round(at - start), method) for at, method in sent] == [(0, "GET"), (4, "DELETE"), (7, "GET")]
 
 
+@pytest.mark.looptime
+async def test_no_read_slips_in_between_two_cancels_that_follow_each_other_at_once() -> None:
+    """The second is signed in the very turn in which the first ends: a read signed after it might overtake it."""
+    bench = Bench(answering("rest/order_cancel.200.json"))
+    loop = asyncio.get_running_loop()
+    sent: list[tuple[float, str]] = []
+    source = bench.wire.handle_async_request
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        sent.append((loop.time(), request.method))
+        await asyncio.sleep(3)
+        return await source(request)
+
+    await bench.venue_clock.measure()
+    bench.wire.handle_async_request = slow  # type: ignore[method-assign]
+    start, client = loop.time(), CancelClient(bench.channel)
+
+    async def cancels() -> None:
+        for number in (1, 2):
+            await client.cancel(number)
+
+    canceling = asyncio.ensure_future(cancels())
+    await asyncio.sleep(1)
+    await asyncio.gather(canceling, read(bench))
+    assert [(round(at - start), method) for at, method in sent] == [(0, "DELETE"), (3, "DELETE"), (6, "GET")]
+
+
 async def test_many_reads_at_once_with_a_bad_key_are_three_refusals_at_most() -> None:
     bench = Bench(in_turn(BALANCES, BAD_KEY))
     await read(bench)
     outcomes = await asyncio.gather(*(read(bench) for _ in range(8)), return_exceptions=True)
     assert all(isinstance(outcome, Unauthorized | PrivateCallsStopped) for outcome in outcomes)
     assert len(bench.requests) == 1 + 3
+
+
+@pytest.mark.looptime
+async def test_a_page_that_is_not_the_exchange_s_begins_no_count_anew() -> None:
+    """A portal's or the edge's HTML under 200 lets nobody in: the exchange has seen three refusals in a row."""
+    page = saying(200, "<html>hello</html>")
+    bench = Bench(in_turn(BALANCES, BAD_KEY, BAD_KEY, page, BAD_KEY, BALANCES))
+    await read(bench)
+    for error in (Unauthorized, Unauthorized, NotTheExchange, PrivateCallsStopped, PrivateCallsStopped):
+        with pytest.raises(error):
+            await read(bench)
+    assert len(bench.requests) == 5
+
+
+@pytest.mark.looptime
+async def test_three_pages_in_a_row_that_are_not_the_exchange_s_pause_placing() -> None:
+    bench = Bench(in_turn(BALANCES, *[saying(200, "<html>hello</html>")] * 3, BALANCES))
+    await read(bench)
+    for _ in range(3):
+        with pytest.raises(NotTheExchange):
+            await read(bench)
+    assert bench.channel.is_troubled
+    await read(bench)
+    assert not bench.channel.is_troubled
+
+
+@pytest.mark.parametrize("first", [BALANCES, None])
+async def test_what_a_refusal_says_is_told_short_printable_and_without_tokens(first: Handler | None) -> None:
+    said = "Unauthorized - \ud800 mDSrvYrUYbe6EgpZl1u/dqei/PHEe8S5tPmX0P2WsTk= " + "x " * 9_000
+    bench = Bench(in_turn(*([first] if first else []), saying(401, document(success=True, message=said, code=1037))))
+    if first:
+        await read(bench)
+    with pytest.raises((Unauthorized, KeyRefused)) as refusal:
+        await read(bench)
+    assert "mDSrvY" not in str(refusal.value)
+    assert len(str(refusal.value).encode()) < 600
 
 
 @pytest.mark.looptime

@@ -6,6 +6,7 @@ from btcbot.domain.errors import ReadFailed
 from btcbot.domain.market import Ticker, Trade
 from btcbot.domain.orders.intents import Side
 from btcbot.exchange.errors import Malformed, RateLimited, Refused
+from btcbot.exchange.json_text import read_json
 from btcbot.exchange.public import PublicClient
 from tests.unit.exchange.builders import Bench, Handler, answering, d, document, saying
 
@@ -100,6 +101,19 @@ async def test_candles_that_contradict_themselves_are_refused(body: str, is_fine
     else:
         with pytest.raises(ReadFailed):
             await client.candles("BTCTRY", 1, since, since)
+
+
+async def test_an_answer_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listing of all pairs is 355 kB."""
+    parsed: list[bytes] = []
+
+    def counting(text: bytes) -> object:
+        parsed.append(text)
+        return read_json(text)
+
+    monkeypatch.setattr("btcbot.exchange.http.read_json", counting)
+    await public(_listing(_row())).instruments({"BTCTRY"})
+    assert len(parsed) == 1
 
 
 async def test_a_429_blocks_the_endpoint_for_as_long_as_it_says() -> None:

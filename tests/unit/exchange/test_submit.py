@@ -71,6 +71,16 @@ TABLE: list[tuple[str, Handler, type]] = [
     ("code of a failure", saying(200, document(code=1037, data={})), Silent),
     ("no data", saying(200, document()), Silent),
     ("data null", saying(200, document(data=None)), Silent),
+    # a refusal that speaks of an order contradicts itself
+    *(
+        (f"{status} with an order", saying(status, document(success=False, message=message, data={"id": 7})), Silent)
+        for status, message in (
+            (400, "BALANCE_NOT_ENOUGH"),
+            (401, ""),
+            (429, ""),
+            (200, "Unauthorized - Invalid Nonce"),
+        )
+    ),
     # an answer about another order
     ("another label", falsified(newOrderClientId="BB-TEST-1-2-00"), AnsweredForAnother),
     ("no label", falsified(newOrderClientId=None), AcceptedOtherwise),

@@ -13,6 +13,7 @@ from btcbot.domain.orders.evidence import (
     Accepted,
     AcceptedOtherwise,
     Answer,
+    AnsweredForAnother,
     CancelReceipt,
     CancelTurnedDown,
     NoByteLeft,
@@ -81,6 +82,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
         (Accepted(77, START), "sending open"),
         (TurnedDown("FAILED_MIN_TOTAL_AMOUNT"), "sending turned_down"),
         (AcceptedOtherwise(77, "price"), "sending open"),
+        (AnsweredForAnother("'BB-TEST-9-9-00'"), "sending unknown"),
         (Silent("no answer within 15 s"), "sending unknown"),
         (NoByteLeft("connection refused"), "sending not_sent"),
     ],
@@ -183,6 +185,14 @@ async def test_a_lost_fence_sends_nothing_and_a_restart_settles_the_row(room: Ro
 async def test_an_order_that_was_taken_for_another_one_halts(room: Room) -> None:
     room.execution.answer = AcceptedOtherwise(77, "price")
     order = await room.placed()
+    assert order.order_id in (room.at.store.halt() or "")
+
+
+async def test_an_answer_about_another_order_halts_and_binds_its_number_to_nothing(room: Room) -> None:
+    """Reliability, row 9: a mixed-up answer would have us track, and cancel, an order that is not ours."""
+    room.execution.answer = AnsweredForAnother("'BB-TEST-9-9-00'")
+    order = await room.placed()
+    assert order.exchange_order_id is None
     assert order.order_id in (room.at.store.halt() or "")
 
 
