@@ -36,6 +36,8 @@ PROGRAMS = (
     Program("sandbox_memory.py"),
     Program("engine.py"),
     Program("decisions.py"),
+    Program("commits.py"),
+    Program("startup.py"),
     Program("reports.py"),
 )
 

@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The default run looks at half as many examples as the library would; those who want more say so.
+settings.register_profile("default run", max_examples=50)
+settings.load_profile("default run")
 
 SKIPS = Path(__file__).with_name("skips.txt")
 OURS = ("BTCBOT_", "BTCTURK_")
@@ -20,6 +25,14 @@ def pytest_configure(config: pytest.Config) -> None:
     # Otherwise the virtual-time plugin opens a loop around the first test that needs none, and nobody closes it.
     asyncio.set_event_loop(None)
     config.pluginmanager.register(ReasonedSkips(_allowed_skips()), "reasoned-skips")
+
+
+@pytest.fixture(autouse=True)
+def _usual_mask() -> Iterator[None]:
+    """A worker sets its file mode mask for good; a test that started one in process leaves nothing of it behind."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 class ReasonedSkips:

@@ -1,4 +1,4 @@
-"""Recorded files as lines of text, packed or plain. What cannot be read, at its first line or its last, is one error."""
+"""Recorded files as lines of text, packed or plain. What cannot be read, first line or last, is one error."""
 
 import gzip
 import zlib

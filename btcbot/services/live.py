@@ -20,10 +20,12 @@ from btcbot.observability.metrics import CountingObserver, Metrics, serve_metric
 from btcbot.persistence.sqlite.live_store import LiveStore, ReservationLimits
 from btcbot.persistence.sqlite.lock import DatabaseLock
 from btcbot.persistence.sqlite.ownership import judge_ownership, verify_records
+from btcbot.services.backup import BackupService
 from btcbot.services.control import ControlDesk
 from btcbot.services.decision import DecisionParams
 from btcbot.services.event_log import EventLog
 from btcbot.services.identity import identity_of, writer_of
+from btcbot.services.key_lock import signing_alone
 from btcbot.services.live_feed import LiveFeed
 from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_params
 from btcbot.services.run_dir import CONTROL_SOCKET, FEED_SOCKET
@@ -41,10 +43,11 @@ async def run_live(profile: LiveProfile, runtime: Runtime, observer: Observer, b
     events = EventLog(CountingObserver(observer, metrics))
     with taken_lock(profile, runtime, events, build) as lock:
         judge_ownership(profile.common.state_db_path, Role.LIVE)
-        await _require_key(profile, runtime, events)
-        if profile.common.metrics_port is not None:
-            serve_metrics(metrics, profile.common.metrics_port)
-        await _trade(profile, params, runtime, lock, events, build)
+        with signing_alone(profile.common.run_dir, profile.common.credentials.key):
+            await _require_key(profile, runtime, events)
+            if profile.common.metrics_port is not None:
+                serve_metrics(metrics, profile.common.metrics_port)
+            await _trade(profile, params, runtime, lock, events, build)
     events.observed(Event.PROCESS_STOPPED, exit_code=int(ExitCode.OK))
     return ExitCode.OK
 
@@ -171,7 +174,14 @@ async def _serve(
         loop.add_signal_handler(number, _stop, service, number, observer)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # a closed terminal is no reason to stop trading safely
     try:
-        await run_beside(service.run(), (feed.run(), control.run(), market.run(), execution.hints.run()))
+        helpers = [feed.run(), control.run(), market.run(), execution.hints.run(), execution.keep_warm()]
+        if profile.common.backups is not None:
+            backups = BackupService(
+                store, Role.LIVE, profile.common.backups, runtime, observer,
+                lambda reason: wiring.halting.latch(reason, "backup"),
+            )  # fmt: skip
+            helpers.append(backups.run())
+        await run_beside(service.run(), tuple(helpers))
     finally:
         await execution.aclose()
         await market.aclose()

@@ -6,10 +6,13 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from btcbot.domain.errors import ConfigurationError
+from btcbot.domain.fees import WORST_PUBLISHED
 from btcbot.domain.money import Asset, Ratio, plain
 from btcbot.domain.ports import Observer
 from btcbot.domain.profiles import LiveProfile
 from btcbot.domain.state import (
+    BooksRestored,
+    CapitalMoved,
     DayTurned,
     EntryMade,
     FillBooked,
@@ -37,10 +40,6 @@ from btcbot.services.trading_book import TradingBook
 from btcbot.services.transfers import TransferBooks, capital_changes
 from btcbot.strategy.registry import build_strategy
 
-# The worst published taker rate with tax, per quote (protocol, section 7): what an order may cost at most.
-TAKER_RATIOS = MappingProxyType({Asset("TRY"): Ratio(Decimal("0.0024")), Asset("USDT"): Ratio(Decimal("0.0014"))})
-
-
 # Below the exchange's smallest order: what cannot be sold is not a reason to keep a pair.
 DUST = MappingProxyType({Asset("TRY"): Decimal(100), Asset("USDT"): Decimal(10)})
 NO_MARKET_AGAIN = datetime.max.replace(tzinfo=UTC)  # the last mark of a pair that is not followed any more
@@ -52,7 +51,9 @@ def restored_state(history: TradingHistory, currency: Asset) -> TradingState:
     events: list[StateEvent] = []
     if history.opening is not None:
         events.append(LedgerOpened(history.opening.get(currency, Decimal(0))))
+        events.append(CapitalMoved(history.books.transfers.get(currency, Decimal(0))))
         events.extend(capital_changes(history.transfers, currency))
+    events.append(BooksRestored(history.books.trading.instruments, history.books.trading.fees))
     events.extend(FillBooked(fill) for fill in history.fills)
     events.extend(EntryMade(pair, at) for pair, at in history.entries)
     events.extend(OrderChanged(order) for order in history.orders)
@@ -83,7 +84,7 @@ def decision_params(profile: LiveProfile) -> DecisionParams:
         limits=profile.limits,
         candle_interval=profile.common.candle_interval,
         order_age_max=profile.order_age_max,
-        fee_ratio=taker_ratio(profile.limits.currency),
+        fee_ratio=published_ratio(profile.limits.currency),
     )
 
 
@@ -167,10 +168,10 @@ def require_listed(state: TradingState, pairs: tuple[str, ...], currency: Asset)
     return state
 
 
-def taker_ratio(currency: Asset) -> Ratio:
-    ratio = TAKER_RATIOS.get(currency)
+def published_ratio(currency: Asset) -> Ratio:
+    ratio = WORST_PUBLISHED.get(currency)
     if ratio is None:
         raise ConfigurationError(
-            f"BTCBOT_RISK_CURRENCY {currency} has no published fee; use one of {sorted(TAKER_RATIOS)}"
+            f"BTCBOT_RISK_CURRENCY {currency} has no published fee; use one of {sorted(WORST_PUBLISHED)}"
         )
     return ratio

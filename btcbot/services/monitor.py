@@ -6,7 +6,7 @@ the database and its WAL as they were.
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 
@@ -24,12 +24,15 @@ from btcbot.persistence.sqlite.lock import DatabaseLock, is_locked, read_holder
 from btcbot.persistence.sqlite.migrations.runner import SCHEMAS
 from btcbot.persistence.sqlite.monitor_store import MonitorStore
 from btcbot.persistence.sqlite.ownership import judge_ownership
+from btcbot.services.backup import BackupService
 from btcbot.services.health import READING_SECONDS, DatabaseReading, HealthService, what_happened
 from btcbot.services.identity import identity_of, writer_of
+from btcbot.services.key_lock import signing_alone
 from btcbot.services.live_watch import LiveWatch
 from btcbot.services.monitor_view import ServePage
 from btcbot.services.monitor_wiring import MonitorParts, build_monitor
 from btcbot.services.run_dir import FEED_SOCKET, HEALTH_SOCKET
+from btcbot.services.running import run_beside
 from btcbot.services.runtime import Runtime
 from btcbot.services.watcher import REPORT_VERB, Watcher
 
@@ -59,7 +62,7 @@ async def watch(
             loop.add_signal_handler(number, _stop, watcher, number, counting)
         loop.add_signal_handler(signal.SIGHUP, lambda: None)  # a closed terminal is no reason to stop watching
         try:
-            await watcher.run(serve_page)
+            await run_beside(watcher.run(serve_page), _backups(profile, runtime, counting, store))
         finally:
             await parts.aclose()
     observer.observed(Event.PROCESS_STOPPED, exit_code=int(ExitCode.OK))
@@ -122,11 +125,12 @@ def opened_store(profile: MonitorProfile, runtime: Runtime, observer: Observer, 
     try:
         observer.observed(Event.LOCK_TAKEN, path=str(path))
         writer = writer_of(common, runtime, build)
-        store = MonitorStore.open(path, lock, writer, runtime.clock, runtime.ids, observer)
-        try:
-            yield store
-        finally:
-            store.close()
+        with signing_alone(common.run_dir, common.credentials.key):
+            store = MonitorStore.open(path, lock, writer, runtime.clock, runtime.ids, observer)
+            try:
+                yield store
+            finally:
+                store.close()
     finally:
         lock.release()
 
@@ -171,6 +175,14 @@ async def _first_heartbeat(run_dir: Path, live: LiveWatch, runtime: Runtime, obs
                 if message.kind is FeedKind.HEARTBEAT:
                     live.took(message, runtime.clock.monotonic())
                     return
+
+
+def _backups(
+    profile: MonitorProfile, runtime: Runtime, observer: Observer, store: MonitorStore
+) -> tuple[Coroutine[None, None, None], ...]:
+    """Damage that a backup shows is logged, and the watch goes on: a monitor that ends watches nothing."""
+    plan = profile.common.backups
+    return () if plan is None else (BackupService(store, Role.MONITOR, plan, runtime, observer).run(),)
 
 
 def _database_at_rest(path: Path) -> DatabaseReading | None:

@@ -60,6 +60,7 @@ def test_it_runs_read_only_without_capabilities(start) -> None:
     assert container.run("touch", "/opt/btcbot/x", check=False).returncode != 0
 
 
+@pytest.mark.slow
 def test_a_clean_stop_and_an_early_kill_are_both_survived(start, volume: str) -> None:
     data = ("--volume", f"{volume}:/var/lib/btcbot")
     first = start(*data)

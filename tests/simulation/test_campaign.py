@@ -10,7 +10,7 @@ import pytest
 from btcbot.domain.orders.states import OrderState
 from tests.simulation.worker import Lives, lived
 
-SEEDS = range(20)
+SEEDS = range(10)
 SHARE = 10  # seeds to a test, so that tests can run side by side
 SECONDS = 420.0
 FAULTS = {"lost_request", "lost_answer", "late_acceptance", "turned_down", "no_byte", "cancel_lost", "read_failed"}

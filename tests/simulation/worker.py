@@ -179,9 +179,14 @@ class Lives:
             invariants.chain_is_whole(self.store)
         self.wiring = LiveWiring(self.profile, self.params, runtime, self.store, EventLog(self.chronicle))
         self.network.on_wire = self._before_a_submit
+        executed = SimExecution(self.network, self.wiring.policy.require_armed)
         execution = ExecutionSet(
-            SimExecution(self.network, self.wiring.policy.require_armed), SimReader(self.network), SimHints(), _nothing, _nothing  # type: ignore[arg-type]
-        )  # fmt: skip
+            executed,
+            SimReader(self.network),  # type: ignore[arg-type]
+            SimHints(),  # type: ignore[arg-type]
+            _nothing,
+            _nothing,
+        )
         market = cast("MarketData", SimMarket(self.network))
         self.parts = self.wiring.parts(market, execution, self._after_a_step)
         self.service = RunLoopService(self.parts, self.wiring.readiness)

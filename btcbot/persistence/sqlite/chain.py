@@ -8,18 +8,20 @@ elsewhere sees it.
 
 import hashlib
 import heapq
-import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
 
+import msgspec
+
 from btcbot.persistence.sqlite.errors import TamperedRecords
 from btcbot.persistence.sqlite.models import CHAINED, CONTENT_OF_CYCLE, INSERTS, Cycles, Row
 
 HASH_COLUMN = "chain_hash"
 SEQUENCE_COLUMN = "chain_sequence"
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class Rows(Protocol):
@@ -53,9 +55,9 @@ def genesis(db_uuid: str) -> ChainHead:
 
 
 def canonical(table: str, row: Mapping[str, object]) -> str:
-    """A row as one text that depends on nothing but its content."""
+    """A row as one text that depends on nothing but its content: JSON without spaces, names sorted."""
     content = {name: value for name, value in row.items() if value is not None and name != HASH_COLUMN}
-    return json.dumps([table, content], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encode([table, content]).decode()
 
 
 def content_hash(texts: Sequence[str]) -> str:
@@ -76,10 +78,16 @@ def read_head(connection: Readable, db_uuid: str) -> ChainHead:
     return head
 
 
+def count_links(connection: Readable) -> int:
+    """How many rows the chained tables hold: as many as the chain has links, where none was removed or added."""
+    tables = (INSERTS[model].table for model in _chained_in(connection))
+    return sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
+
+
 def verify_tail(connection: Readable, db_uuid: str, links_max: int) -> None:
     """Check the last links against the one before them: what a start can afford. Raises `TamperedRecords`."""
     begin = max(read_head(connection, db_uuid).sequence - links_max, 0)
-    _verify_links(connection, _link_at(connection, begin) if begin else genesis(db_uuid))
+    verify_links(connection, link_at(connection, begin) if begin else genesis(db_uuid))
 
 
 def verify_chain(connection: Readable, db_uuid: str) -> None:
@@ -87,14 +95,15 @@ def verify_chain(connection: Readable, db_uuid: str) -> None:
 
     Raises `TamperedRecords` naming the first place where the records contradict themselves.
     """
-    _verify_links(connection, genesis(db_uuid))
+    verify_links(connection, genesis(db_uuid))
     if Cycles in _chained_in(connection):
-        _verify_cycles(connection)
-        _verify_snapshots(connection)
-        _verify_heads(connection)
+        verify_cycles(connection)
+        verify_snapshots(connection)
+        verify_heads(connection)
 
 
-def _verify_links(connection: Readable, head: ChainHead) -> None:
+def verify_links(connection: Readable, head: ChainHead) -> ChainHead:
+    """Check every link after this one; returns the last. Raises `TamperedRecords`."""
     streams = (_rows_after(connection, model, head.sequence) for model in _chained_in(connection))
     for sequence, table, row in heapq.merge(*streams, key=lambda link: link[0]):
         if sequence != head.sequence + 1:
@@ -102,6 +111,7 @@ def _verify_links(connection: Readable, head: ChainHead) -> None:
         head = head.next(table, row)
         if head.hash != row[HASH_COLUMN]:
             raise TamperedRecords(f"link {sequence} of the hash chain ({table}) does not fit its row")
+    return head
 
 
 def _rows_after(connection: Readable, model: type[Row], sequence: int) -> Iterator[tuple[int, str, dict[str, object]]]:
@@ -116,7 +126,8 @@ def _rows_after(connection: Readable, model: type[Row], sequence: int) -> Iterat
         yield values[place], insert.table, dict(zip(insert.columns, values, strict=True))
 
 
-def _link_at(connection: Readable, sequence: int) -> ChainHead:
+def link_at(connection: Readable, sequence: int) -> ChainHead:
+    """One link as the tables hold it; `TamperedRecords` where there is none."""
     for model in _chained_in(connection):
         row = connection.execute(
             f"SELECT {HASH_COLUMN} FROM {INSERTS[model].table} WHERE {SEQUENCE_COLUMN} = ?", (sequence,)
@@ -126,7 +137,8 @@ def _link_at(connection: Readable, sequence: int) -> ChainHead:
     raise TamperedRecords(f"link {sequence} of the hash chain is missing")
 
 
-def _verify_cycles(connection: Readable) -> None:
+def verify_cycles(connection: Readable) -> None:
+    """Each cycle's signals, verdicts, events and balances against the hash that the cycle's link has of them."""
     streams = [_texts_by_cycle(connection, model) for model in CONTENT_OF_CYCLE]
     heads = [next(stream, None) for stream in streams]
     for cycle_id, expected in connection.execute("SELECT cycle_id, content_hash FROM cycles ORDER BY id"):
@@ -151,7 +163,8 @@ def _texts_by_cycle(connection: Readable, model: type[Row]) -> Iterator[tuple[st
         yield cycle_id, [canonical(insert.table, row) for row in group]
 
 
-def _verify_snapshots(connection: Readable) -> None:
+def verify_snapshots(connection: Readable) -> None:
+    """Each snapshot against its name, which is the hash of its content."""
     for snapshot_id, content in connection.execute("SELECT snapshot_id, content FROM snapshots"):
         try:
             name = hashlib.sha256(zlib.decompress(content)).hexdigest()
@@ -161,7 +174,8 @@ def _verify_snapshots(connection: Readable) -> None:
             raise TamperedRecords(f"the content of snapshot {snapshot_id} is not what it is named after")
 
 
-def _verify_heads(connection: Readable) -> None:
+def verify_heads(connection: Readable) -> None:
+    """Where each order is said to stand against where its history ends."""
     row = connection.execute(
         """
         SELECT orders.order_id, order_heads.state, last.after FROM orders

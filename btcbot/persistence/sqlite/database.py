@@ -5,7 +5,7 @@ tell them apart (reliability, findings 11, 12 and 15). Every switch that is per 
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import peewee
 
 from btcbot.persistence.sqlite.errors import DatabaseBlocked, DatabaseFailed, RecordRefused
+from btcbot.persistence.sqlite.stepped_copy import SteppedCopy
 
 BUSY_TIMEOUT_MS = 5000
 CHECKPOINT_PAGES = 1000
@@ -43,13 +44,16 @@ class Database:
         self._path = path
         self._wal = path.with_name(f"{path.name}-wal")
         self._failure: str | None = None
+        self._copy: SteppedCopy | None = None
         self._is_in_transaction = False
         self._peewee = peewee.SqliteDatabase(
             f"{path.as_uri()}?mode=rw", uri=True, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS // 1000, autoconnect=False,
-            thread_safe=False,
+            thread_safe=False, check_same_thread=False,  # for `stepped_copy`, where one of two threads always waits
         )  # fmt: skip
         with self._translated():
             self._peewee.connect()
+        # Statements go to the connection itself: peewee's way there takes longer than most of them.
+        self._connection: sqlite3.Connection = self._peewee.connection()
         _open_files.add(self._file)
         self._page_size = int(self.value("PRAGMA page_size"))
 
@@ -61,9 +65,10 @@ class Database:
         """Run one statement. Raises `DatabaseBlocked` (try later), `DatabaseFailed` (never again), `RecordRefused`."""
         if self._failure is not None:
             raise DatabaseFailed(self._failure)
-        with self._translated():
-            cursor: sqlite3.Cursor = self._peewee.execute_sql(sql, values)
-            return cursor
+        try:
+            return self._connection.execute(sql, values)
+        except sqlite3.Error as error:
+            raise self._told(error) from error
 
     def value(self, sql: str, values: Sequence[object] = ()) -> Any:
         """The first column of the first row, or nothing."""
@@ -92,26 +97,39 @@ class Database:
         finally:
             self._is_in_transaction = False
 
-    def checkpoint(self) -> None:
-        """Move the log into the file once it is long enough. Called between cycles."""
+    def checkpoint(self) -> bool:
+        """Move the log into the file once it is long enough. Called between cycles; says whether it did."""
         try:
             size = self._wal.stat().st_size
         except FileNotFoundError:
-            return
-        if size >= CHECKPOINT_PAGES * self._page_size:
+            return False
+        is_long = size >= CHECKPOINT_PAGES * self._page_size
+        if is_long:
             self.checkpoint_now()
+        return is_long
 
     def checkpoint_now(self) -> None:
         """Move the whole log into the file and empty it, so that the file alone tells what it is."""
         self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    def begin_copy(self, target: Path, check: Callable[[Path], None]) -> SteppedCopy:
+        """A copy of this database that takes steps between our own work; one at a time."""
+        if self._failure is not None:
+            raise DatabaseFailed(self._failure)
+        assert self._copy is None or self._copy.is_done, "one copy at a time"
+        self._copy = SteppedCopy(self._connection, self._path, target, check)
+        return self._copy
+
     def close(self) -> None:
+        if self._copy is not None:
+            self._copy.abandon()
+            self._copy = None
         if not self._peewee.is_closed():
             self._peewee.close()
             _open_files.discard(self._file)
 
     def _roll_back(self) -> None:
-        if self._failure is None and self._peewee.connection().in_transaction:
+        if self._failure is None and self._connection.in_transaction:
             self.execute("ROLLBACK")
 
     @contextmanager
@@ -119,17 +137,16 @@ class Database:
         try:
             yield
         except peewee.PeeweeException as error:
-            code = _code_of(error)
-            what = f"the database {self._path.name} says: {error}"
-            if code in _TRY_LATER:
-                raise DatabaseBlocked(what) from error
-            if code in _OUR_FAULT:
-                raise RecordRefused(what) from error
-            self._failure = what
-            raise DatabaseFailed(what) from error
+            raise self._told(getattr(error, "orig", error)) from error
 
-
-def _code_of(error: peewee.PeeweeException) -> int | None:
-    """SQLite's primary result code: the low byte of the extended one."""
-    code: int | None = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
+    def _told(self, error: Exception) -> DatabaseBlocked | RecordRefused | DatabaseFailed:
+        """What went wrong, by SQLite's primary result code: the low byte of the extended one."""
+        extended: int | None = getattr(error, "sqlite_errorcode", None)
+        code = None if extended is None else extended & 0xFF
+        what = f"the database {self._path.name} says: {error}"
+        if code in _TRY_LATER:
+            return DatabaseBlocked(what)
+        if code in _OUR_FAULT:
+            return RecordRefused(what)
+        self._failure = what
+        return DatabaseFailed(what)

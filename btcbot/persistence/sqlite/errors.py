@@ -15,6 +15,15 @@ class LostDatabase(OwnershipError):
     next_step = "put the database back; to begin anew on purpose, remove the lock file beside it as well"
 
 
+class OlderCopy(OwnershipError):
+    """The file is an older state of the database that was last open here: a backup put in its place, or a copy."""
+
+    next_step = (
+        "put the newer file back; if it is lost, `btcbot restore` puts a backup in its place: epochs go on, and live "
+        "starts halted"
+    )
+
+
 class NewerSchema(OwnershipError):
     """The file was written by a later btcbot."""
 

@@ -26,7 +26,9 @@ def utc_text(moment: datetime) -> str:
     """`2026-03-01T12:00:00.000Z`: the order of the texts is the order of the instants."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"  # cut, not rounded
 
 
 def read_utc(text: str) -> datetime:

@@ -6,7 +6,7 @@ place, beside the in-memory journal of research, that says `JournaledOrder`.
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +20,6 @@ from btcbot.domain.orders.evidence import Evidence, Fill
 from btcbot.domain.orders.intents import ApprovedOrderIntent, Purpose, Side
 from btcbot.domain.orders.journaling import (
     AdoptionRefused,
-    Holdings,
     OrderUnknown,
     ReservationLimits,
     ReservationRefused,
@@ -32,6 +31,7 @@ from btcbot.domain.orders.life import Step, advance
 from btcbot.domain.orders.records import JournaledOrder, OrderRecord
 from btcbot.domain.orders.states import TERMINAL, OrderEvent, OrderState, next_state
 from btcbot.domain.ports import Ids
+from btcbot.persistence.sqlite.books import BookKeeper, fills_after
 from btcbot.persistence.sqlite.database import Database
 from btcbot.persistence.sqlite.fields import decimal_text, utc_text
 from btcbot.persistence.sqlite.models import Columns, Fills, Ledger, OrderHeads, OrderHistory, Orders, Snapshots
@@ -48,10 +48,6 @@ _COLUMNS = Columns(
     OrderHeads.state, OrderHeads.exchange_order_id, OrderHeads.left_seen, OrderHeads.is_seen_closed, OrderHeads.filled,
     OrderHeads.absent_evidence, OrderHeads.cancels_sent, OrderHeads.reason, OrderHeads.changed_at,
 )  # fmt: skip
-_FILL_COLUMNS = Columns(
-    Fills.id, Fills.trade_id, Fills.exchange_order_id, Fills.client_order_id, Fills.pair, Fills.side, Fills.price,
-    Fills.quantity, Fills.fee, Fills.tax, Fills.time_exchange,
-)  # fmt: skip
 _SELECT = f"SELECT {_COLUMNS.sql} FROM order_heads JOIN orders ON orders.order_id = order_heads.order_id"
 _OLDEST_FIRST = "ORDER BY orders.created_at, orders.chain_sequence"
 _UNFINISHED = tuple(str(state) for state in OrderState if state not in TERMINAL)
@@ -62,16 +58,17 @@ class SqliteJournal:
     """`domain.ports.Journal` on the store's one connection."""
 
     def __init__(
-        self, recorder: Recorder, limits: ReservationLimits, ids: Ids, deployment_id: str, arm_token_hash: str
-    ) -> None:
+        self, recorder: Recorder, books: BookKeeper, limits: ReservationLimits, ids: Ids, deployment_id: str,
+        arm_token_hash: str,
+    ) -> None:  # fmt: skip
         self._recorder = recorder
         self._database = recorder.database
         self._limits = limits
         self._ids = ids
         self._deployment_id = deployment_id
         self._arm_token_hash = arm_token_hash
-        self._held = Holdings()
-        self._last_fill_id = 0
+        self._books = books
+        self._labels = 0  # minted in this epoch
 
     def intent(self, approved: ApprovedOrderIntent) -> JournaledOrder:
         """Insert the row and hold its reservation, or raise `ReservationRefused`.
@@ -125,6 +122,8 @@ class SqliteJournal:
                 raise AdoptionRefused(
                     f"label {label} has a row; exchange order {order.exchange_order_id} is a second one"
                 )
+            if label.epoch == self._recorder.epoch:
+                self._labels = max(self._labels, label.sequence)
             self._insert(orphan, label, base, currency, None, moment)
             self._move(orphan, order, steps, moment)
         return order
@@ -152,13 +151,14 @@ class SqliteJournal:
 
     def _require_reservable(self, approved: ApprovedOrderIntent) -> None:
         decision_id = approved.intent.decision_id
-        if self._first("orders.decision_id = ?", decision_id) is not None:
+        if self._database.value("SELECT 1 FROM orders WHERE decision_id = ?", (decision_id,)) is not None:
             raise ReservationRefused(f"decision {decision_id} has made its one order already")
-        require_reservable(approved, self.unfinished(), self._holdings(), self._limits)
+        require_reservable(approved, self.unfinished(), self._books.current().holdings, self._limits)
 
     def _next_label(self) -> Label:
-        last = self._database.value("SELECT max(label_sequence) FROM orders WHERE epoch = ?", (self._recorder.epoch,))
-        return Label(self._deployment_id, self._recorder.epoch, (last or 0) + 1)
+        """Never twice: this process alone mints labels of its epoch, and one whose order was not kept is skipped."""
+        self._labels += 1
+        return Label(self._deployment_id, self._recorder.epoch, self._labels)
 
     def _insert(
         self, order: OrderRecord, label: Label, base: Asset, quote: Asset, reference_price: Price | None, moment: Moment
@@ -232,13 +232,6 @@ class SqliteJournal:
             )  # fmt: skip
         self._recorder.tell(FeedKind.ORDER, order_body(after), moment.at)
 
-    def _holdings(self) -> Holdings:
-        """What our fills add up to: read on from the last one that was added."""
-        for fill_id, fill in _fills_after(self._database, self._last_fill_id):
-            self._held = self._held.after(fill)
-            self._last_fill_id = fill_id
-        return self._held
-
     def _first(self, condition: str, value: object) -> OrderRecord | None:
         orders = self._select(condition, value)
         return orders[0] if orders else None
@@ -290,18 +283,18 @@ def book_entries(recorder: Recorder, entries: Sequence[LedgerEntry], booked_at: 
         )  # fmt: skip
 
 
-def read_entries(database: Database, kind: EntryKind) -> tuple[LedgerEntry, ...]:
-    """Ledger entries of one kind in booking order."""
-    rows = database.rows(Ledger.select().where(Ledger.kind == kind).order_by(Ledger.id))
+def read_entries(database: Database, kind: EntryKind, after_id: int = 0) -> tuple[LedgerEntry, ...]:
+    """Ledger entries of one kind after a row, in booking order."""
+    rows = database.rows(Ledger.select().where(Ledger.id > after_id, Ledger.kind == kind).order_by(Ledger.id))
     return tuple(
         LedgerEntry(EntryKind(row["kind"]), Amount(row["number"], Asset(row["asset"])), row["source"], row["at"])
         for row in rows
     )
 
 
-def read_fills(database: Database) -> tuple[Fill, ...]:
-    """All fills in booking order."""
-    return tuple(fill for _, fill in _fills_after(database, 0))
+def read_fills(database: Database, after_id: int = 0) -> tuple[Fill, ...]:
+    """The fills after a row, in booking order."""
+    return tuple(fill for _, fill in fills_after(database, after_id))
 
 
 def order_body(order: OrderRecord) -> dict[str, object]:
@@ -323,15 +316,6 @@ def fill_body(fill: Fill) -> dict[str, object]:
         "price": plain(fill.price), "quantity": plain(fill.quantity), "fee": plain(fill.fee), "tax": plain(fill.tax),
         "time_exchange": utc_text(fill.time_exchange),
     }  # fmt: skip
-
-
-def _fills_after(database: Database, fill_id: int) -> Iterator[tuple[int, Fill]]:
-    cursor = database.execute(f"SELECT {_FILL_COLUMNS.sql} FROM fills WHERE id > ? ORDER BY id", (fill_id,))
-    for row in map(_FILL_COLUMNS.read, cursor):
-        yield row["id"], Fill(
-            row["trade_id"], row["exchange_order_id"], row["client_order_id"], row["pair"], Side(row["side"]),
-            Price(row["price"]), Quantity(row["quantity"]), row["fee"], row["tax"], row["time_exchange"],
-        )  # fmt: skip
 
 
 def _journaled(order: OrderRecord) -> JournaledOrder:

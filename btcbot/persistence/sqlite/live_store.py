@@ -10,12 +10,15 @@ from pathlib import Path
 from btcbot.domain.balances import Balance
 from btcbot.domain.feed import FeedKind, FeedMessage
 from btcbot.domain.ledger import EntryKind, LedgerEntry
-from btcbot.domain.money import ZERO, Amount, Asset, parse
+from btcbot.domain.money import Amount, Asset
 from btcbot.domain.orders.evidence import Fill
 from btcbot.domain.orders.intents import Purpose
 from btcbot.domain.orders.records import OrderRecord
 from btcbot.domain.ports import Clock, Ids, Observer
 from btcbot.domain.profiles import Role
+from btcbot.persistence.sqlite.backups import RunningBackup
+from btcbot.persistence.sqlite.books import NO_BOOKS, BookKeeper, Books
+from btcbot.persistence.sqlite.chain import ChainHead
 from btcbot.persistence.sqlite.errors import RecordRefused
 from btcbot.persistence.sqlite.fields import read_utc, utc_text
 from btcbot.persistence.sqlite.journal import (
@@ -28,7 +31,7 @@ from btcbot.persistence.sqlite.journal import (
 )
 from btcbot.persistence.sqlite.lock import DatabaseLock
 from btcbot.persistence.sqlite.models import Control, Cycles
-from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store
+from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store, tidy
 from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork, write_cursor
 from btcbot.persistence.sqlite.writer import Writer
 
@@ -46,11 +49,12 @@ class TradingHistory:
     """What a start rebuilds the trading state from."""
 
     orders: tuple[OrderRecord, ...]  # not over yet, oldest first
-    fills: tuple[Fill, ...]  # all, in booking order
+    fills: tuple[Fill, ...]  # those that `books` do not hold yet, in booking order
     entries: tuple[tuple[str, datetime], ...]  # pair and time of each entry journaled within the last hour
     opening: dict[Asset, Decimal] | None  # nothing until the ledger was opened
-    transfers: tuple[LedgerEntry, ...]
+    transfers: tuple[LedgerEntry, ...]  # those that `books` do not hold yet
     last_cycle: CycleRecord | None
+    books: Books = NO_BOOKS  # the last sealed checkpoint
 
 
 class LiveStore:
@@ -62,14 +66,13 @@ class LiveStore:
         self._recorder = store.recorder
         self._lock = lock
         self._clock = clock
-        self._summed_ids = 0
-        self._sums: dict[Asset, Decimal] = {}
+        self._books = BookKeeper(store.recorder)
         self.db_uuid = store.db_uuid
         self.fingerprint = store.fingerprint
         self.epoch = store.recorder.epoch
         self.was_unclean = lock.was_unclean
         self.journal = SqliteJournal(
-            store.recorder, limits, ids, writer.deployment_id, writer.arm_token_hash(store.db_uuid)
+            store.recorder, self._books, limits, ids, writer.deployment_id, writer.arm_token_hash(store.db_uuid)
         )
 
     @classmethod
@@ -79,22 +82,25 @@ class LiveStore:
     ) -> "LiveStore":  # fmt: skip
         """Open live's database under its lock, or make it. Refusals write nothing; see `opening.open_store`."""
         assert writer.role is Role.LIVE, "live's store is written by live"
-        return cls(open_store(path, lock, writer, clock, ids, observer), lock, writer, limits, clock, ids)
+        store = cls(open_store(path, lock, writer, clock, ids, observer), lock, writer, limits, clock, ids)
+        store._books.seal_if_due()  # before anybody asks for a history that is long
+        return store
 
     def unit_of_work(self, cycle_id: str, started_at: datetime) -> UnitOfWork:
         """Begin a cycle's records. Until it ends, journal commits carry its cycle and its snapshot."""
         return UnitOfWork(self._recorder, cycle_id, started_at)
 
     def history(self) -> TradingHistory:
+        sealed = self._books.sealed
         since = utc_text(self._clock.now() - ENTRY_MEMORY)
         entries = self._database.execute(
             "SELECT pair, created_at FROM orders WHERE created_at > ? AND purpose = ? ORDER BY created_at",
             (since, Purpose.ENTRY.value),
         )
         return TradingHistory(
-            tuple(self.journal.unfinished()), read_fills(self._database),
+            tuple(self.journal.unfinished()), read_fills(self._database, sealed.last_fill_id),
             tuple((pair, read_utc(created_at)) for pair, created_at in entries), self._opening(),
-            read_entries(self._database, EntryKind.TRANSFER), self._last_cycle(),
+            read_entries(self._database, EntryKind.TRANSFER, sealed.last_ledger_id), self._last_cycle(), sealed,
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------- the books
@@ -115,13 +121,11 @@ class LiveStore:
 
     def ledger_balances(self) -> dict[Asset, Decimal]:
         """What the ledger adds up to per asset; reads on from the last entry that was added."""
-        rows = self._database.execute(
-            "SELECT id, asset, number FROM ledger WHERE id > ? ORDER BY id", (self._summed_ids,)
-        )
-        for entry_id, asset, number in rows:
-            self._sums[Asset(asset)] = self._sums.get(Asset(asset), ZERO) + parse(number)
-            self._summed_ids = entry_id
-        return dict(self._sums)
+        return dict(self._books.current().sums)
+
+    def fills(self) -> tuple[Fill, ...]:
+        """All of them, in booking order: for people, and not at a start."""
+        return read_fills(self._database)
 
     def ledger_opened_at(self) -> datetime | None:
         text = self.cursor(LEDGER_OPENED)
@@ -223,8 +227,15 @@ class LiveStore:
         self._recorder.require_epoch()
 
     def checkpoint(self) -> None:
-        """Move a long log into the file; between cycles."""
-        self._database.checkpoint()
+        """Between cycles: seal what was booked when it is time, and move a long log into the file."""
+        self._books.seal_if_due()
+        tidy(self._database, self._recorder, self._lock)
+
+    def begin_backup(self, directory: Path, since: ChainHead | None) -> RunningBackup:
+        """A backup that takes steps between our own work; its links are hashed anew after `since`."""
+        return RunningBackup(
+            self._database, directory, Role.LIVE, self._clock.now(), lambda: self._recorder.head, since
+        )
 
     def counts(self) -> dict[str, int]:
         """Rows per table, for a person."""
@@ -232,7 +243,7 @@ class LiveStore:
 
     def close(self) -> None:
         """Close in order; the lock is released by whoever took it."""
-        close_store(self._database, self._lock)
+        close_store(self._database, self._recorder, self._lock)
 
     def _say(self, verb: str, reason: str, by: str) -> None:
         at = self._recorder.moment().at
@@ -243,7 +254,7 @@ class LiveStore:
     def _opening(self) -> dict[Asset, Decimal] | None:
         if self.cursor(LEDGER_OPENED) is None:
             return None
-        return {entry.amount.asset: entry.amount.number for entry in read_entries(self._database, EntryKind.OPENING)}
+        return dict(self._books.current().opening)
 
     def _last_cycle(self) -> CycleRecord | None:
         rows = self._database.rows(Cycles.select().order_by(Cycles.id.desc()).limit(1))

@@ -67,6 +67,15 @@ class ProcessIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """How far a database had certainly come: kept beside it, so that an older copy in its place is noticed."""
+
+    epoch: int
+    sequence: int  # of the last link of its hash chain
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """What a lock file says of the process that holds or held it."""
 
@@ -83,6 +92,7 @@ class Holder:
     started_at: str
     db_uuid: str
     stage: Stage
+    seal: Seal | None = None
 
     def __str__(self) -> str:
         return (
@@ -140,16 +150,26 @@ class DatabaseLock:
     def write_holder(self, db_uuid: str) -> None:
         """Say who holds the lock: after the database was found to be ours, before it is opened."""
         described = {name: value for name, value in asdict(self._identity).items() if name != "started_at"}
+        before = self.previous
         self._write(
-            Holder(**described, started_at=utc_text(self._identity.started_at), db_uuid=db_uuid, stage=Stage.OPENING)
-        )
+            Holder(
+                **described, started_at=utc_text(self._identity.started_at), db_uuid=db_uuid, stage=Stage.OPENING,
+                seal=before.seal if before is not None and before.db_uuid == db_uuid else None,
+            )
+        )  # fmt: skip
 
-    def mark_open(self) -> None:
+    def mark_open(self, seal: Seal | None = None) -> None:
         """The database is open and has a log: a start that finds this text and no log knows that it was lost."""
         assert self._holder is not None, "the holder is written before the database is opened"
-        self._write(replace(self._holder, stage=Stage.HELD))
+        self._write(replace(self._holder, stage=Stage.HELD, seal=seal or self._holder.seal))
         # An interpreter that ends without `close` closes the database all the same, and its log goes with it.
         atexit.register(self.mark_closing)
+
+    def keep(self, seal: Seal) -> None:
+        """How far the database has come by now, all of it durable."""
+        assert self._holder is not None, "what was never opened has not come anywhere"
+        if self._holder.seal != seal:
+            self._write(replace(self._holder, seal=seal))
 
     def mark_closing(self) -> None:
         """The database is about to be closed in order; from here on its log may vanish."""
@@ -295,6 +315,7 @@ def _parse(text: bytes) -> Holder | None:
     """The holder, or nothing: a text that is torn or foreign explains nothing."""
     try:
         document = json.loads(text)
-        return Holder(**{**document, "stage": Stage(document["stage"])})
-    except (ValueError, KeyError, TypeError):
+        seal = document.get("seal")
+        return Holder(**{**document, "stage": Stage(document["stage"]), "seal": None if seal is None else Seal(**seal)})
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -191,6 +191,15 @@ class Control(Link):
     at = UtcText()
 
 
+class Checkpoints(Link):
+    id = AutoField()
+    epoch = IntegerField()
+    last_fill_id = IntegerField()
+    last_ledger_id = IntegerField()
+    books = TextField()
+    sealed_at = UtcText()
+
+
 class Cursors(Row):
     name = TextField(primary_key=True)
     value = TextField()
@@ -230,11 +239,16 @@ class FeedCopy(Row):
 
 LIVE_MODELS: tuple[type[Row], ...] = (
     Epochs, Snapshots, Orders, OrderHeads, OrderHistory, Fills, Ledger, Cycles, Signals, Verdicts, Events, Balances,
-    Control, Cursors, Outbox,
+    Control, Checkpoints, Cursors, Outbox,
 )  # fmt: skip
 MONITOR_MODELS: tuple[type[Row], ...] = (Epochs, Reports, Checks, FeedCopy)
-CHAINED: tuple[type[Link], ...] = (Epochs, Orders, OrderHistory, Fills, Ledger, Cycles, Control)
+CHAINED: tuple[type[Link], ...] = (
+    Epochs, Orders, OrderHistory, Fills, Ledger, Cycles, Control, Checkpoints,
+)  # fmt: skip
 CONTENT_OF_CYCLE: tuple[type[Row], ...] = (Signals, Verdicts, Events, Balances)
+
+
+_READ_AS_THEY_ARE = (TextField, IntegerField, AutoField)
 
 
 class Columns:
@@ -243,11 +257,22 @@ class Columns:
     def __init__(self, *fields: Any) -> None:
         self._fields = fields
         self.sql = ", ".join(f"{_table(field)}.{field.column_name}" for field in self._fields)
+        self._names = tuple(field.column_name for field in self._fields)
+        self._conversions = tuple(
+            (field.column_name, field.python_value) for field in self._fields if type(field) not in _READ_AS_THEY_ARE
+        )
 
     def read(self, values: Sequence[object]) -> dict[str, Any]:
         """One row with our types."""
-        pairs = zip(self._fields, values, strict=True)
-        return {field.column_name: field.python_value(value) for field, value in pairs}
+        row: dict[str, Any] = dict(zip(self._names, values, strict=True))
+        for name, convert in self._conversions:
+            row[name] = convert(row[name])
+        return row
+
+
+def _as_text(value: object) -> str | None:
+    """Plain text, whatever enumeration it comes from."""
+    return value if value is None or type(value) is str else str(value)
 
 
 class Insert:
@@ -260,12 +285,16 @@ class Insert:
             field for field in meta.sorted_fields if not isinstance(field, AutoField)
         )
         self.columns: tuple[str, ...] = tuple(field.column_name for field in self._fields)
+        # peewee's own conversion of text looks at each value three times.
+        self._conversions = tuple(
+            (field.column_name, _as_text if type(field) is TextField else field.db_value) for field in self._fields
+        )
         marks = ", ".join("?" * len(self.columns))
         self.sql = f"INSERT INTO {self.table} ({', '.join(self.columns)}) VALUES ({marks})"
 
-    def stored(self, row: Mapping[str, object]) -> dict[str, object]:
+    def stored(self, row: Mapping[str, Any]) -> dict[str, object]:
         """The row as it will be stored. A missing column is a KeyError, never a silent NULL."""
-        return {field.column_name: field.db_value(row[field.column_name]) for field in self._fields}
+        return {name: convert(row[name]) for name, convert in self._conversions}
 
 
 INSERTS: Mapping[type[Row], Insert] = {model: Insert(model) for model in {*LIVE_MODELS, *MONITOR_MODELS}}

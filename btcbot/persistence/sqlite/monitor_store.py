@@ -7,9 +7,11 @@ from btcbot.domain.feed import FeedMessage
 from btcbot.domain.health import HealthReport
 from btcbot.domain.ports import Clock, Ids, Observer
 from btcbot.domain.profiles import Role
+from btcbot.persistence.sqlite.backups import RunningBackup
+from btcbot.persistence.sqlite.chain import ChainHead
 from btcbot.persistence.sqlite.lock import DatabaseLock
 from btcbot.persistence.sqlite.models import Checks, FeedCopy, Reports
-from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store
+from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store, tidy
 from btcbot.persistence.sqlite.recorder import json_text
 from btcbot.persistence.sqlite.writer import Writer
 
@@ -67,8 +69,14 @@ class MonitorStore:
 
     def checkpoint(self) -> None:
         """Move a long log into the file; between reports."""
-        self._database.checkpoint()
+        tidy(self._database, self._recorder, self._lock)
+
+    def begin_backup(self, directory: Path, since: ChainHead | None) -> RunningBackup:
+        """A backup that takes steps between our own work; its links are hashed anew after `since`."""
+        return RunningBackup(
+            self._database, directory, Role.MONITOR, self._recorder.moment().at, lambda: self._recorder.head, since
+        )
 
     def close(self) -> None:
         """Close in order; the lock is released by whoever took it."""
-        close_store(self._database, self._lock)
+        close_store(self._database, self._recorder, self._lock)

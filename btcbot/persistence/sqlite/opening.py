@@ -16,7 +16,7 @@ from btcbot.domain.ports import Clock, Ids, Observer
 from btcbot.persistence.sqlite.chain import read_head
 from btcbot.persistence.sqlite.database import Database
 from btcbot.persistence.sqlite.fields import utc_text
-from btcbot.persistence.sqlite.lock import DatabaseLock, boot_id
+from btcbot.persistence.sqlite.lock import DatabaseLock, Seal, boot_id
 from btcbot.persistence.sqlite.migrations.runner import SCHEMAS, create, migrate
 from btcbot.persistence.sqlite.models import Epochs
 from btcbot.persistence.sqlite.ownership import Ownership, judge_ownership
@@ -57,7 +57,7 @@ def open_store(path: Path, lock: DatabaseLock, writer: Writer, clock: Clock, ids
     try:
         _bring_up_to_date(database, ownership, observer)
         recorder = _next_epoch(database, lock, writer, clock, ownership.db_uuid)
-        lock.mark_open()
+        lock.mark_open(seal_of(recorder))
     except BaseException:
         database.close()
         raise
@@ -71,9 +71,21 @@ def open_store(path: Path, lock: DatabaseLock, writer: Writer, clock: Clock, ids
     return store
 
 
-def close_store(database: Database, lock: DatabaseLock) -> None:
+def seal_of(recorder: Recorder) -> Seal:
+    """How far the database has come, once what was written is durable."""
+    return Seal(recorder.epoch, recorder.head.sequence, recorder.head.hash)
+
+
+def tidy(database: Database, recorder: Recorder, lock: DatabaseLock) -> None:
+    """Between cycles: move a long log into the file, and then keep beside it how far the file has come."""
+    if database.checkpoint():
+        lock.keep(seal_of(recorder))
+
+
+def close_store(database: Database, recorder: Recorder, lock: DatabaseLock) -> None:
     """Close in order, so that the next start knows it. After a disk error the lock's text keeps saying otherwise."""
     if database.is_usable:
+        lock.keep(seal_of(recorder))
         lock.mark_closing()
     database.close()
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from btcbot.domain.errors import OwnershipError
 from btcbot.domain.profiles import Role
-from btcbot.persistence.sqlite.chain import verify_chain, verify_tail
-from btcbot.persistence.sqlite.errors import DamagedDatabase, ForeignDeployment, LostDatabase, NewerSchema
+from btcbot.persistence.sqlite.chain import link_at, read_head, verify_chain, verify_tail
+from btcbot.persistence.sqlite.errors import DamagedDatabase, ForeignDeployment, LostDatabase, NewerSchema, OlderCopy
 from btcbot.persistence.sqlite.lock import Stage, read_holder
 from btcbot.persistence.sqlite.migrations.runner import SCHEMAS, expected_objects, objects
 from btcbot.persistence.sqlite.paths import LOG_SUFFIXES, require_safe_directory, require_safe_file
@@ -22,6 +22,9 @@ from btcbot.persistence.sqlite.writer import VENUE, Writer
 
 HEADER_BYTES = 100  # SQLite takes a shorter file for an empty one
 LINKS_CHECKED_AT_START = 10_000
+# A longer file takes longer to read than a start may last. Of it, a start checks what it reads: the schema, the last
+# links, the sealed checkpoint and all that came after it. Every backup has each page checked (`backups.copy_check`).
+PAGES_CHECKED_AT_START_BYTES_MAX = 64 * 1024 * 1024
 REQUIRED = ("db_role", "created_by", "db_uuid", "created_at", "schema", "deployment_id", "account_fingerprint", "venue")
 
 
@@ -65,11 +68,12 @@ def judge_ownership(db_path: Path, role: Role) -> Ownership | None:
     if found.st_size < HEADER_BYTES:
         raise DamagedDatabase(f"{db_path} is not a whole SQLite database ({found.st_size} bytes)")
     try:
-        with _read_only(db_path, "immutable=1") as connection:
-            ownership = _identify(connection, db_path, role)
-        _require_log(db_path, ownership)
-        with _read_only(db_path, "mode=ro" if _has_log(db_path) else "immutable=1") as connection:
+        with read_only(db_path, "immutable=1") as connection:
+            ownership = identify(connection, db_path, role)
+        require_log(db_path, ownership)
+        with read_only(db_path, how_to_read(db_path)) as connection:
             _require_whole(connection, db_path, ownership)
+            require_not_older(connection, db_path, ownership)
             verify_tail(connection, ownership.db_uuid, LINKS_CHECKED_AT_START)
     except sqlite3.OperationalError as error:
         raise DamagedDatabase(f"{db_path} cannot be read ({error})") from error
@@ -83,16 +87,18 @@ def verify_records(db_path: Path, role: Role) -> None:
     ownership = judge_ownership(db_path, role)
     if ownership is None:
         raise OwnershipError(f"there is no database at {db_path}")
-    with _read_only(db_path, "mode=ro" if _has_log(db_path) else "immutable=1") as connection:
+    with read_only(db_path, how_to_read(db_path)) as connection:
         verify_chain(connection, ownership.db_uuid)
 
 
-def _identify(connection: sqlite3.Connection, path: Path, role: Role) -> Ownership:
+def identify(connection: sqlite3.Connection, path: Path, role: Role | None = None) -> Ownership:
+    """What the file says of itself. Raises `OwnershipError` and its kinds; without a role, either role's is fine."""
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     schema = connection.execute("PRAGMA user_version").fetchone()[0]
     roles = [each.role for each in SCHEMAS.values() if each.application_id == application_id]
     if not roles:
         raise OwnershipError(f"{path} is an SQLite database of another program")
+    role = role or roles[0]
     if roles != [role]:
         raise OwnershipError(f"{path} is the database of the {roles[0]} role, this process is {role}")
     if schema > SCHEMAS[role].number:
@@ -110,25 +116,56 @@ def _identify(connection: sqlite3.Connection, path: Path, role: Role) -> Ownersh
 
 
 def _require_whole(connection: sqlite3.Connection, path: Path, ownership: Ownership) -> None:
-    answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    require_schema(connection, path, ownership)
+    if path.stat().st_size <= PAGES_CHECKED_AT_START_BYTES_MAX:
+        require_sound_pages(connection, path, "quick_check")
+        require_references(connection, path)
+
+
+def require_sound_pages(connection: sqlite3.Connection, path: Path, check: str) -> None:
+    """`DamagedDatabase` where SQLite's own check of every page finds fault: `quick_check`, or `integrity_check`."""
+    answer = connection.execute(f"PRAGMA {check}(1)").fetchone()[0]
     if answer != "ok":
         raise DamagedDatabase(f"{path} is damaged ({' '.join(answer.split())})")
+
+
+def require_references(connection: sqlite3.Connection, path: Path) -> None:
+    """`DamagedDatabase` where a row refers to one that is not there."""
     orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
     if orphan is not None:
         raise DamagedDatabase(f"{path} is damaged (a row of {orphan[0]} refers to nothing in {orphan[2]})")
-    schema = SCHEMAS[ownership.role]
+
+
+def require_schema(connection: sqlite3.Connection, path: Path, ownership: Ownership) -> None:
+    """`DamagedDatabase` where a table, an index or a trigger is missing, added or worded otherwise."""
     number = connection.execute("PRAGMA user_version").fetchone()[0]
-    difference = sorted(name for _, name, _ in objects(connection) ^ expected_objects(schema, number))
+    difference = objects(connection) ^ expected_objects(SCHEMAS[ownership.role], number)
     if difference:
-        raise DamagedDatabase(f"{path} has been altered: {', '.join(dict.fromkeys(difference))}")
+        names = sorted({name for _, name, _ in difference})
+        raise DamagedDatabase(f"{path} has been altered: {', '.join(names)}")
 
 
-def _require_log(path: Path, ownership: Ownership) -> None:
+def require_log(path: Path, ownership: Ownership) -> None:
     """A process that died left its log. Without it the file is an older state of itself, or half of one."""
     holder = read_holder(path)
     died_open = holder is not None and holder.stage is Stage.HELD and holder.db_uuid == ownership.db_uuid
     if died_open and not path.with_name(f"{path.name}-wal").exists():
         raise DamagedDatabase(f"{path} was not closed and its log {path.name}-wal is missing")
+
+
+def require_not_older(connection: sqlite3.Connection, path: Path, ownership: Ownership) -> None:
+    """`OlderCopy` where the lock file says that this database had come further, or had another history."""
+    holder = read_holder(path)
+    if holder is None or holder.seal is None or holder.db_uuid != ownership.db_uuid:
+        return
+    seal, head = holder.seal, read_head(connection, ownership.db_uuid)
+    if head.sequence < seal.sequence:
+        raise OlderCopy(
+            f"{path} ends at link {head.sequence}, and this database had come to link {seal.sequence} in epoch "
+            f"{seal.epoch}"
+        )
+    if link_at(connection, seal.sequence).hash != seal.hash:
+        raise OlderCopy(f"{path} has another history than this database had: link {seal.sequence} is not the one kept")
 
 
 def _require_no_history(path: Path) -> None:
@@ -145,8 +182,14 @@ def _has_log(path: Path) -> bool:
     return log.exists() and log.stat().st_size > 0
 
 
+def how_to_read(path: Path) -> str:
+    """Without a log the file alone is read and nothing is made beside it."""
+    return "mode=ro" if _has_log(path) else "immutable=1"
+
+
 @contextmanager
-def _read_only(path: Path, how: str) -> Iterator[sqlite3.Connection]:
+def read_only(path: Path, how: str) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot write, with the switches that make reading strict."""
     with closing(sqlite3.connect(f"{path.as_uri()}?{how}", uri=True, isolation_level=None)) as connection:
         connection.execute("PRAGMA trusted_schema = 0")
         connection.execute("PRAGMA cell_size_check = 1")

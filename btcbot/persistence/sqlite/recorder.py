@@ -17,7 +17,7 @@ from btcbot.domain.ports import Clock
 from btcbot.persistence.sqlite.chain import HASH_COLUMN, SEQUENCE_COLUMN, ChainHead
 from btcbot.persistence.sqlite.database import Database
 from btcbot.persistence.sqlite.fields import to_millisecond
-from btcbot.persistence.sqlite.models import INSERTS, Outbox, Row
+from btcbot.persistence.sqlite.models import INSERTS, Fills, Ledger, Outbox, Row
 from btcbot.persistence.sqlite.writer import OUTSIDE_CYCLES, Writer
 
 
@@ -42,6 +42,7 @@ class Recorder:
         self.head = head
         self.cycle_id = OUTSIDE_CYCLES
         self.snapshot: MarketSnapshot | None = None  # of the current cycle, once it is known
+        self.bookings = 0  # fills and ledger entries that were written, or tried: whoever adds them up looks again
         self._writer = writer
         self._clock = clock
         self._boot_id = boot_id
@@ -71,6 +72,8 @@ class Recorder:
     def insert(self, model: type[Row], **columns: object) -> dict[str, object]:
         """Add one row within a transaction; returns it as it is stored."""
         insert = INSERTS[model]
+        if model is Fills or model is Ledger:
+            self.bookings += 1
         columns.setdefault("cycle_id", self.cycle_id)
         columns.update(
             process_role=self._writer.role, process_instance_id=self._writer.instance_id,
@@ -100,10 +103,13 @@ class Recorder:
 
 def json_text(value: object) -> str:
     """Canonical JSON; numbers that are not JSON's (decimals, instants, enumerations) are written as text."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_as_text
-    )
+    return _encode(value)
 
 
 def _as_text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+_encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_as_text
+).encode

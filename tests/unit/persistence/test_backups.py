@@ -128,7 +128,8 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
 
 
 def test_a_directory_that_others_may_enter_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "open").mkdir(mode=0o755)
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o755)
     with pytest.raises(UnsafePath, match="mode 0755"):
         prepared(tmp_path / "open")
 

@@ -157,7 +157,8 @@ def test_unsafe_lock_files_are_refused(db_path: Path) -> None:
     with pytest.raises(UnsafePath, match="not a regular file"):
         DatabaseLock.take(db_path, identity())
     path.unlink()
-    path.touch(mode=0o644)
+    path.touch()
+    path.chmod(0o644)
     with pytest.raises(UnsafePath, match="mode 0644"):
         DatabaseLock.take(db_path, identity())
     path.unlink()
@@ -168,7 +169,8 @@ def test_unsafe_lock_files_are_refused(db_path: Path) -> None:
 
 def test_an_unsafe_directory_is_refused_before_the_lock_is_made(tmp_path: Path) -> None:
     open_to_all = tmp_path / "open"
-    open_to_all.mkdir(mode=0o755)
+    open_to_all.mkdir()
+    open_to_all.chmod(0o755)
     with pytest.raises(UnsafePath, match="mode 0755"):
         DatabaseLock.take(open_to_all / "live.db", identity())
     private = tmp_path / "private"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from btcbot.domain.profiles import Role
 from btcbot.persistence.sqlite.database import Database
-from btcbot.persistence.sqlite.migrations import live_0001, monitor_0001
+from btcbot.persistence.sqlite.migrations import live_0001, live_0002, monitor_0001
 from btcbot.persistence.sqlite.migrations.ddl import sealed
 
 METADATA = "CREATE TABLE metadata (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT"
@@ -30,7 +30,7 @@ class Schema:
 
 
 SCHEMAS: Mapping[Role, Schema] = {
-    Role.LIVE: Schema(Role.LIVE, 0x4274_4C76, (live_0001.STATEMENTS,)),  # "BtLv"
+    Role.LIVE: Schema(Role.LIVE, 0x4274_4C76, (live_0001.STATEMENTS, live_0002.STATEMENTS)),  # "BtLv"
     Role.MONITOR: Schema(Role.MONITOR, 0x4274_4D6E, (monitor_0001.STATEMENTS,)),  # "BtMn"
 }
 
