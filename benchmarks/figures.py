@@ -57,7 +57,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     """The options that every program has."""
     options = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     options.add_argument("--quick", action="store_true", help="a few rounds: shows that it runs, measures nothing")
-    options.add_argument("--check", action="store_true", help=f"fail where a figure misses by {TOLERANCE - 1:.0%}")
+    options.add_argument("--check", action="store_true", help=f"fail where a figure misses by {TOLERANCE - 1:.0%}%")
     options.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     return options
 

@@ -39,7 +39,7 @@ from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_p
 from btcbot.services.run_loop import LiveParts, RunLoopService
 from btcbot.services.runtime import Runtime, build_runtime, run
 
-ROUNDS, ROUNDS_QUICK, ROUNDS_WARM = 150, 1, 5
+ROUNDS, ROUNDS_QUICK, ROUNDS_WARM = 30, 1, 3
 PAUSE_SECONDS = 0.15  # before each measurement: everything wakes from idle; and orders stay within their rate budget
 WAIT_SECONDS = 5.0
 CHECKPOINT_BYTES = 4_000_000
