@@ -19,7 +19,6 @@ class Event(StrEnum):
     UNCLEAN_STOP_DETECTED = "unclean_stop_detected"
     BACKUP_COMPLETED = "backup_completed"
     BACKUP_FAILED = "backup_failed"
-    CHECKPOINT_SEALED = "checkpoint_sealed"
     # cycle
     CYCLE_COMPLETED = "cycle_completed"
     CYCLE_FAILED = "cycle_failed"
