@@ -24,7 +24,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 RUN ["python3", "-m", "venv", "--without-pip", "/opt/btcbot"]
 # The lock alone first: a change of the code does not fetch the dependencies again.
 COPY requirements/run.lock /build/requirements/run.lock
-RUN ["python3", "-m", "pip", "--python", "/opt/btcbot/bin/python3", "install", "--require-hashes", "-r", "/build/requirements/run.lock"]
+RUN ["python3", "-m", "pip", "--python", "/opt/btcbot/bin/python3", "install", "--require-hashes", "--no-deps", "-r", "/build/requirements/run.lock"]
 COPY pyproject.toml README.md LICENSE /build/
 COPY btcbot /build/btcbot
 RUN ["python3", "-m", "pip", "--python", "/opt/btcbot/bin/python3", "install", "--no-deps", "--no-build-isolation", "--no-index", "/build"]

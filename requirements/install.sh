@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes or renews a virtual environment: install.sh VENV LOCK [only]
 #
-# Installs exactly what LOCK lists (every file checked against its hash), then, unless told `only`, this project as
+# Installs exactly what LOCK lists (every file checked against its hash; nothing is resolved anew, since a lock is
+# complete, and some pips ask for the newest release of a package that another one names with an extra), then, unless told `only`, this project as
 # editable, built by the locked backend without build isolation: the second step touches no network. Says nothing when all went well on an
 # environment that was there; PYTHON picks the interpreter of a new one.
 set -eu
@@ -44,7 +45,7 @@ pip() {
 }
 
 printf 'btcbot: installing from %s\n' "$lock" >&2
-pip install --require-hashes -r "$lock" ||
+pip install --require-hashes --no-deps -r "$lock" ||
     die "could not install from $lock. Next: see pip's message above; a package registry must be reachable once."
 [ "$only" = only ] || pip install --no-index --no-deps --no-build-isolation --editable . ||
     die 'could not install btcbot itself. Next: see the message above.'

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,14 @@ class ForeignExchange:
 
     def public(self, path: str, **query: str) -> Any:
         return self.http.get(f"{self.api_url}/api/v2/{path}", params=query).json()["data"]
+
+    def far_bid(self, pair: str = "SOLTRY") -> float:
+        """A price to bid at that nobody meets."""
+        return float(round(Decimal(self.public("orderbook", pairSymbol=pair)["bids"][-1][0]) * Decimal("0.8")))
+
+    def crossing_bid(self, pair: str = "SOLTRY") -> float:
+        """A price to bid at that takes, also when the market moves (in real time) before the order is there."""
+        return float(self.public("orderbook", pairSymbol=pair)["asks"][9][0])
 
 
 @contextmanager

@@ -26,11 +26,6 @@ def client(exchange: ForeignExchange) -> Iterator[ForeignClient]:
         yield client
 
 
-def far(exchange: ForeignExchange, pair: str = "SOLTRY") -> float:
-    """A price to bid at that nobody meets."""
-    return float(round(Decimal(exchange.public("orderbook", pairSymbol=pair)["bids"][-1][0]) * Decimal("0.8")))
-
-
 # ------------------------------------------------------------------------------------------------------- reads
 
 
@@ -68,7 +63,7 @@ def test_balances_are_read_and_chosen(client: ForeignClient) -> None:
 def test_an_order_under_its_label_is_placed_listed_and_canceled(
     client: ForeignClient, exchange: ForeignExchange
 ) -> None:
-    order = client.submit_limit_order(0.2, far(exchange), "buy", "SOL_TRY", "MINE-1")
+    order = client.submit_limit_order(0.2, exchange.far_bid(), "buy", "SOL_TRY", "MINE-1")
     assert (order["newOrderClientId"], order["pairSymbol"], order["type"]) == ("MINE-1", "SOLTRY", "buy")
     exchange.skip(LISTED_SECONDS)
     (listed,) = [row for row in client.get_open_orders("SOL_TRY")["bids"] if row["id"] == order["id"]]
@@ -82,7 +77,7 @@ def test_an_order_under_its_label_is_placed_listed_and_canceled(
 
 
 def test_it_makes_a_label_of_its_own(client: ForeignClient, exchange: ForeignExchange) -> None:
-    order = client.submit_limit_order(0.2, far(exchange), "buy", "SOL_TRY")
+    order = client.submit_limit_order(0.2, exchange.far_bid(), "buy", "SOL_TRY")
     assert UUID(order["newOrderClientId"]).version == 1
     client.cancel_order(order["id"])
 
@@ -119,7 +114,7 @@ def test_a_key_that_may_only_read_cannot_order(exchange: ForeignExchange) -> Non
     with foreign_client("btcturk-api", exchange, **exchange.credentials("monitor")) as reader:
         assert reader.get_account_balance(["TRY"])
         with pytest.raises(Failed, match="Unauthorized - Invalid Request"):
-            reader.submit_limit_order(0.2, far(exchange), "buy", "SOL_TRY")
+            reader.submit_limit_order(0.2, exchange.far_bid(), "buy", "SOL_TRY")
 
 
 # ------------------------------------------------------------------------------------ wrong here as it is there
@@ -129,14 +124,14 @@ def test_a_small_quantity_leaves_in_exponent_notation_and_is_refused(
     client: ForeignClient, exchange: ForeignExchange
 ) -> None:
     with pytest.raises(Failed) as refused:
-        client.submit_limit_order(0.0000005, far(exchange, "BTCTRY"), "buy", "BTC_TRY")
+        client.submit_limit_order(0.0000005, exchange.far_bid("BTCTRY"), "buy", "BTC_TRY")
     assert '"quantity": "5.0E-7"' in exchange.requests()[-1]["body"]
     assert refused.value.name == "InvalidRequestParameterError"
 
 
 def test_its_dates_of_all_orders_are_not_heard(client: ForeignClient, exchange: ForeignExchange) -> None:
     """It sends startDate in milliseconds; the exchange knows startTime in seconds."""
-    client.cancel_order(client.submit_limit_order(0.2, far(exchange), "buy", "SOL_TRY")["id"])
+    client.cancel_order(client.submit_limit_order(0.2, exchange.far_bid(), "buy", "SOL_TRY")["id"])
     exchange.skip(LISTED_SECONDS)
     tomorrow = client.get_server_time()["serverTime"] + 86_400_000
     assert client.get_all_orders(pair_symbol="SOL_TRY", start_date=tomorrow, end_date=tomorrow + 1)
@@ -144,8 +139,7 @@ def test_its_dates_of_all_orders_are_not_heard(client: ForeignClient, exchange: 
 
 def test_its_history_misses_every_coin_that_it_does_not_know(client: ForeignClient, exchange: ForeignExchange) -> None:
     """Its list of symbols is of 2021 and always sent: trades of SOL are not on it."""
-    ask = exchange.public("orderbook", pairSymbol="SOLTRY")["asks"][0]
-    order = client.submit_limit_order(0.1, float(ask[0]), "buy", "SOL_TRY")
+    order = client.submit_limit_order(0.1, exchange.crossing_bid(), "buy", "SOL_TRY")
     exchange.skip(TRADES_SECONDS)
     known, all_of_it = client.get_trade_history(), client.get_trade_history(symbol=["sol"])
     assert order["id"] not in {row["orderId"] for row in known}

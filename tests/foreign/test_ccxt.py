@@ -1,7 +1,6 @@
 """ccxt trades here as it does at the exchange, and what it gets wrong there it gets wrong here (protocol 11, 12)."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -31,15 +30,6 @@ def either(request: pytest.FixtureRequest, exchange: ForeignExchange) -> Iterato
 def client(exchange: ForeignExchange) -> Iterator[ForeignClient]:
     with foreign_client("ccxt", exchange) as client:
         yield client
-
-
-def bids(exchange: ForeignExchange, pair: str) -> list[Decimal]:
-    return [Decimal(price) for price, _ in exchange.public("orderbook", pairSymbol=pair)["bids"]]
-
-
-def far(exchange: ForeignExchange, pair: str = "SOLTRY") -> float:
-    """A price to bid at that nobody meets."""
-    return float(round(bids(exchange, pair)[-1] * Decimal("0.8")))
 
 
 # ------------------------------------------------------------------------------------------------------- reads
@@ -107,7 +97,7 @@ def test_balances_add_up(either: ForeignClient) -> None:
 
 
 def test_an_order_is_placed_listed_and_canceled(either: ForeignClient, exchange: ForeignExchange) -> None:
-    order = either.create_order("SOL/TRY", "limit", "buy", 0.2, far(exchange))
+    order = either.create_order("SOL/TRY", "limit", "buy", 0.2, exchange.far_bid())
     assert (order["symbol"], order["side"], order["type"], order["amount"]) == ("SOL/TRY", "buy", "limit", 0.2)
     exchange.skip(LISTED_SECONDS)
     (listed,) = [row for row in either.fetch_open_orders("SOL/TRY") if row["id"] == order["id"]]
@@ -121,16 +111,16 @@ def test_an_order_is_placed_listed_and_canceled(either: ForeignClient, exchange:
 
 def test_a_taken_order_fills_and_shows_in_history(either: ForeignClient, exchange: ForeignExchange) -> None:
     """Its own table and the fee of its trades both say less than is paid: 0.24 % as taker, of which 0.04 % are tax."""
-    ask = float(exchange.public("orderbook", pairSymbol="SOLTRY")["asks"][0][0])
+    limit = exchange.crossing_bid()
     before = either.fetch_balance()["TRY"]["total"]
-    order = either.create_order("SOL/TRY", "limit", "buy", 0.1, ask)
+    order = either.create_order("SOL/TRY", "limit", "buy", 0.1, limit)
     paid = before - either.fetch_balance()["TRY"]["total"]
     assert [trade for trade in either.fetch_my_trades("SOL/TRY") if trade["order"] == order["id"]] == []
     exchange.skip(TRADES_SECONDS)
     trades = [trade for trade in either.fetch_my_trades("SOL/TRY") if trade["order"] == order["id"]]
     notional, fee = sum(trade["cost"] for trade in trades), sum(trade["fee"]["cost"] for trade in trades)
     assert sum(trade["amount"] for trade in trades) == pytest.approx(0.1)
-    assert all(trade["side"] == "buy" and trade["price"] <= ask for trade in trades)
+    assert all(trade["side"] == "buy" and trade["price"] <= limit for trade in trades)
     assert (paid - notional) / notional == pytest.approx(0.0024, rel=1e-4)
     assert fee / notional == pytest.approx(0.0020, rel=1e-4)
     assert either.load_markets()["SOL/TRY"]["taker"] == 0.0009
@@ -142,7 +132,9 @@ def test_a_taken_order_fills_and_shows_in_history(either: ForeignClient, exchang
 
 
 def test_its_label_is_lost_and_the_exchange_makes_one_up(client: ForeignClient, exchange: ForeignExchange) -> None:
-    order = client.create_order("BTC/TRY", "limit", "buy", 0.0003, far(exchange, "BTCTRY"), {"clientOrderId": "MINE-1"})
+    order = client.create_order(
+        "BTC/TRY", "limit", "buy", 0.0003, exchange.far_bid("BTCTRY"), {"clientOrderId": "MINE-1"}
+    )
     sent = exchange.requests()[-1]["body"]
     assert '"newClientOrderId":"MINE-1"' in sent.replace(" ", "")
     exchange.skip(LISTED_SECONDS)
@@ -166,7 +158,7 @@ def test_its_market_buy_in_coins_is_taken_as_money(client: ForeignClient, exchan
 def test_its_limit_of_orders_is_not_heard(client: ForeignClient, exchange: ForeignExchange) -> None:
     """It sends `last`, which does not exist; all come, and it throws most of them away itself."""
     for _ in range(2):
-        client.create_order("SOL/USDT", "limit", "buy", 0.2, far(exchange, "SOLUSDT"))
+        client.create_order("SOL/USDT", "limit", "buy", 0.2, exchange.far_bid("SOLUSDT"))
     exchange.skip(LISTED_SECONDS)
     assert len(client.fetch_orders("SOL/USDT", None, 1)) == 1
     assert "last=1" in exchange.requests()[-1]["query"]
@@ -194,7 +186,7 @@ def test_trades_of_every_pair_bear_the_name_of_the_one_that_was_asked_for(
 def test_a_canceled_order_can_be_canceled_again_and_an_unknown_one_cannot(
     client: ForeignClient, exchange: ForeignExchange
 ) -> None:
-    order = client.create_order("SOL/TRY", "limit", "buy", 0.2, far(exchange))
+    order = client.create_order("SOL/TRY", "limit", "buy", 0.2, exchange.far_bid())
     assert client.cancel_order(order["id"])["id"] is None  # the receipt names no order
     exchange.skip(CANCELED_SECONDS)
     assert client.cancel_order(order["id"])["info"]["success"] is True
@@ -222,7 +214,7 @@ def test_failures_are_told_in_its_own_way(
 
 def test_only_one_kind_of_missing_money_is_known_to_it(client: ForeignClient, exchange: ForeignExchange) -> None:
     """BALANCE_NOT_ENOUGH is no InsufficientFunds to it; funds that open orders hold are."""
-    price = far(exchange)
+    price = exchange.far_bid()
     with pytest.raises(Failed, match="BALANCE_NOT_ENOUGH") as missing:
         client.create_order("SOL/TRY", "limit", "buy", 1_000_000, price)
     assert missing.value.name == "ExchangeError"
