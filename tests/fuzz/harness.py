@@ -25,7 +25,7 @@ with redirect_stderr(StringIO()), atheris.instrument_imports(include=["btcbot"])
 KEPT = Path(".cache") / "fuzz"
 INPUT_BYTES_MAX = 16_384
 MEGABYTES_MAX = 1_024
-SECONDS_MAX = 30  # for one input: busy machines take their time
+SECONDS_MAX = 60  # for one input: busy machines take their time
 
 
 def fuzz(target: Target, kept: Path, limits: list[str]) -> None:

@@ -28,7 +28,7 @@ READS = (
 GRAPHS = ("v1/klines/history", "v1/ohlcs")
 GUARDED = ("X-PCK", "X-Stamp", "X-Signature")
 SECONDS_EACH = 1.5  # of the sandbox's time, so that its limits stay out of the way
-PATIENCE = 5.0
+PATIENCE = 25.0  # real seconds; below what the search allows one input
 UNSENDABLE = bytes(code for code in (*range(32), 127) if code != 10)  # in a header; our own library would refuse it
 
 
