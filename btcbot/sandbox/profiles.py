@@ -60,7 +60,7 @@ class Lags:
     """How long after the fact each view shows it, in milliseconds (B1)."""
 
     order_ms: int = 200  # openOrders, order/{id}, allOrders
-    trade_ms: int = 1_500  # users/transactions/trade
+    trade_ms: int = 3_000  # users/transactions/trade
     balance_ms: int = 0
 
 

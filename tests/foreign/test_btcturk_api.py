@@ -11,7 +11,7 @@ from tests.foreign.exchange import ForeignExchange, foreign_exchange
 
 LISTED_SECONDS = 0.21
 CANCELED_SECONDS = 0.65
-TRADES_SECONDS = 1.55
+TRADES_SECONDS = 3.05
 
 
 @pytest.fixture(scope="module")

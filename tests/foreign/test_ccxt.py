@@ -8,9 +8,8 @@ import pytest
 from tests.foreign.client import Failed, ForeignClient, foreign_client
 from tests.foreign.exchange import ForeignExchange, foreign_exchange
 
-LISTED_SECONDS = 0.21  # an order shows a moment after it was accepted, a trade later still
+LISTED_SECONDS = 0.21  # an order shows a moment after it was accepted
 CANCELED_SECONDS = 0.65  # from the receipt to the end of the order and the release of its funds
-TRADES_SECONDS = 1.55
 
 
 @pytest.fixture(scope="module")
@@ -109,25 +108,6 @@ def test_an_order_is_placed_listed_and_canceled(either: ForeignClient, exchange:
     assert found[order["id"]] == "canceled"
 
 
-def test_a_taken_order_fills_and_shows_in_history(either: ForeignClient, exchange: ForeignExchange) -> None:
-    """Its own table and the fee of its trades both say less than is paid: 0.24 % as taker, of which 0.04 % are tax."""
-    limit = exchange.crossing_bid()
-    before = either.fetch_balance()["TRY"]["total"]
-    order = either.create_order("SOL/TRY", "limit", "buy", 0.1, limit)
-    paid = before - either.fetch_balance()["TRY"]["total"]
-    assert [trade for trade in either.fetch_my_trades("SOL/TRY") if trade["order"] == order["id"]] == []
-    exchange.skip(TRADES_SECONDS)
-    trades = [trade for trade in either.fetch_my_trades("SOL/TRY") if trade["order"] == order["id"]]
-    notional, fee = sum(trade["cost"] for trade in trades), sum(trade["fee"]["cost"] for trade in trades)
-    assert sum(trade["amount"] for trade in trades) == pytest.approx(0.1)
-    assert all(trade["side"] == "buy" and trade["price"] <= limit for trade in trades)
-    assert (paid - notional) / notional == pytest.approx(0.0024, rel=1e-4)
-    assert fee / notional == pytest.approx(0.0020, rel=1e-4)
-    assert either.load_markets()["SOL/TRY"]["taker"] == 0.0009
-    found = {row["id"]: row["status"] for row in either.fetch_orders("SOL/TRY")}
-    assert found[order["id"]] == "closed"
-
-
 # ------------------------------------------------------------------------------------ wrong here as it is there
 
 
@@ -170,17 +150,6 @@ def test_its_limit_of_orders_is_not_heard(client: ForeignClient, exchange: Forei
 def test_its_limit_of_levels_is_not_sent_and_of_trades_is_cut(client: ForeignClient) -> None:
     assert len(client.fetch_order_book("SOL/TRY", 1)["bids"]) > 1
     assert len(client.fetch_trades("SOL/TRY", None, 500)) <= 50
-
-
-def test_trades_of_every_pair_bear_the_name_of_the_one_that_was_asked_for(
-    client: ForeignClient, exchange: ForeignExchange
-) -> None:
-    """It asks for all own trades, whose rows name assets instead of a pair: it believes that all are of its pair."""
-    client.create_order("SOL/TRY", "market", "buy", 150)
-    exchange.skip(TRADES_SECONDS)
-    trades = client.fetch_my_trades("SOL/USDT")
-    assert "TRY" in {trade["info"]["denominatorSymbol"] for trade in trades}
-    assert {trade["symbol"] for trade in trades} == {"SOL/USDT"}
 
 
 def test_a_canceled_order_can_be_canceled_again_and_an_unknown_one_cannot(

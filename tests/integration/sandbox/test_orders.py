@@ -48,7 +48,7 @@ async def test_history_lags_and_then_says_fee_and_tax_with_a_minus(playground: P
     order_id, price, quantity = await _taken(playground)
     path = f"users/transactions/trade?orderId={order_id}"
     assert (await playground.private("GET", path)).json()["data"] == []
-    await playground.time.pass_by(1.4)
+    await playground.time.pass_by(2.9)
     assert (await playground.private("GET", path)).json()["data"] == []
     await playground.time.pass_by(0.1)
     document = (await playground.private("GET", path)).json()

@@ -41,7 +41,7 @@ async def test_answers_of_the_public_hosts(playground: Playground) -> None:
     graph = f"http://127.0.0.1:{playground.sandbox.graph_port}/v1"
     klines = f"{graph}/klines/history"
     span = {"from": str(NOW - 86_400), "to": str(NOW)}
-    await playground.time.pass_by(1.5)
+    await playground.time.pass_by(3)
     asked: Mapping[str, tuple[str, dict[str, str]]] = {
         "rest/exchangeinfo.200.json": ("server/exchangeinfo", {}),
         "rest/ticker.single.200.json": ("ticker", {"pairSymbol": "BTCTRY"}),
