@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -43,6 +44,7 @@ LOOPBACK = "127.0.0.1"
 RECORD = "record.jsonl"
 CLOSING_SECONDS_MAX = 2
 KEEP_ALIVE_SECONDS = 75
+COMPRESSED_BYTES_MIN = 256  # shorter answers gain nothing
 
 
 class PortTaken(ConfigurationError):
@@ -194,14 +196,22 @@ def _is_meant(line: logging.LogRecord) -> bool:
 
 
 class Host:
-    """Starlette's routing, with a short way for what most requests name: a path as it is written."""
+    """Starlette's routing, with a short way for what most requests name: a path as it is written.
+
+    Whoever takes compressed answers gets them, as from the exchange's edge (protocol 1).
+    """
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = {route.path: route for route in routes if not route.param_convertors}
         self._any = Starlette(routes=routes, exception_handlers={HTTPException: _bare})
         self._any.router.redirect_slashes = False  # a path with one too many is unknown, and sent nowhere
+        self._compressed = GZipMiddleware(self._routed, minimum_size=COMPRESSED_BYTES_MIN, compresslevel=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        takes_gzip = any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
+        await (self._compressed if takes_gzip else self._routed)(scope, receive, send)
+
+    async def _routed(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._routes.get(scope.get("path", ""))
         if route is not None and scope["method"] in (route.methods or ()):
             await route.app({**scope, "path_params": {}}, receive, send)

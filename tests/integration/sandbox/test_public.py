@@ -30,6 +30,15 @@ async def test_exchange_info_is_kept_for_half_a_minute_and_so_is_its_time(playgr
     assert (await playground.public("server/time")).json()["serverTime"] == NOW_MS + 29_000
 
 
+async def test_who_takes_compressed_answers_gets_the_same_ones_smaller(playground: Playground) -> None:
+    url, ask = f"{playground.api}/api/v2/server/exchangeinfo", playground.http.get
+    plain, packed = [await ask(url, headers={"Accept-Encoding": how}) for how in ("identity", "gzip, deflate, br")]
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.num_bytes_downloaded < plain.num_bytes_downloaded
+    assert packed.json() == plain.json()
+
+
 async def test_the_ticker_is_a_list_even_of_one_and_empty_for_the_unknown(playground: Playground) -> None:
     (row,) = (await playground.public("ticker", pairSymbol="btc_try")).json()["data"]
     assert (row["pair"], row["timestamp"], row["order"]) == ("BTCTRY", NOW_MS, 1000)
