@@ -179,6 +179,7 @@ def _server(routes: Sequence[Route]) -> uvicorn.Server:
         log_config=None,
         log_level="warning",
         access_log=False,
+        proxy_headers=False,  # an address is whose connection it is, and limits count by it
         date_header=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
