@@ -28,8 +28,6 @@ CALLED_FROM_OUTSIDE = (
 
 # What is offered and not called from inside: each with who it is for.
 OFFERED = (
-    # The strategy language, for users' own strategies.
-    "sma", "crosses_below",
     # Research, called from a person's own script.
     "run_backtest", "read_candles", "fees",
     # What a person or a test counts and adds up to compare with the books.

@@ -17,7 +17,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from btcbot.strategy.expressions import Condition, Node, Series
+from btcbot.strategy.language import Condition, Node, ProgramState, Series
 
 T = TypeVar("T")
 KIND = "is"
@@ -74,6 +74,8 @@ def _form_of(kind: Any) -> Form:
         return Form(lambda moment: moment.isoformat(), kind.fromisoformat)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return Form(lambda member: member.value, kind)
+    if kind is ProgramState:  # its memories are of many shapes, which it knows itself
+        return Form(ProgramState.written, ProgramState.read)
     if dataclasses.is_dataclass(kind):
         return _form_of_fact(kind)
     raise TypeError(f"{kind} has no form in records")

@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from btcbot.domain.money import Amount, Asset, Ratio
-from btcbot.strategy.expressions import CLOSE, crosses_above, ema
+from btcbot.strategy.language import CLOSE, crosses_above, ema
 from btcbot.strategy.params import PlainDecimal, StrategyParams
 from btcbot.strategy.protection import StopLoss
 from btcbot.strategy.strategy import Strategy

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from btcbot.domain.market import Candle
 from btcbot.domain.money import Amount
 from btcbot.domain.signals import Direction, Signal
-from btcbot.strategy.expressions import Condition, Series, warm_up
+from btcbot.strategy.language import Condition, Program, ProgramState, Series, warm_up
 from btcbot.strategy.protection import StopLoss
-from btcbot.strategy.streaming import Program, ProgramState
 
 IndicatorState = ProgramState
 

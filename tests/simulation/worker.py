@@ -30,7 +30,7 @@ from btcbot.services.halting import write_halt_file
 from btcbot.services.live_wiring import LiveWiring
 from btcbot.services.run_loop import LiveParts, RunLoopService
 from btcbot.services.runtime import LoopSleeper, Runtime
-from btcbot.strategy.expressions import CandleField, Field
+from btcbot.strategy.language import CLOSE
 from btcbot.strategy.strategy import Strategy
 from tests.simulation import invariants
 from tests.simulation.exchange import (
@@ -46,7 +46,6 @@ from tests.simulation.exchange import (
 from tests.unit.services.world import LIMITS, live_profile
 
 PAIRS = ("BTCTRY", "XRPTRY")
-CLOSE = Field(CandleField.CLOSE)
 BUSY = Strategy("busy", CLOSE.previous() < CLOSE, CLOSE.previous() > CLOSE, amount("4000 TRY"), True, ())
 WIDE = replace(
     LIMITS, exposure_max=amount("30000 TRY"), position_notional_max=amount("20000 TRY"),

@@ -8,25 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btcbot.domain.market import Candle
-from btcbot.strategy.batch import Columns
-from btcbot.strategy.expressions import (
+from btcbot.strategy.language import (
     CLOSE,
     HIGH,
     LOW,
     OPEN,
     VOLUME,
+    Columns,
     Condition,
-    Constant,
+    Program,
     Series,
+    Value,
     crosses_above,
     crosses_below,
     ema,
-    in_order,
     node_of,
     sma,
     warm_up,
 )
-from btcbot.strategy.streaming import Program, Value
+from btcbot.strategy.language.nodes import Constant, in_order
 from tests.unit.domain.builders import MINUTE, START, candle
 
 FIELDS = st.sampled_from([OPEN, HIGH, LOW, CLOSE, VOLUME])
