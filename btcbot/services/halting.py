@@ -55,7 +55,10 @@ class Halting:
         if tripped is None:
             return None
         reason = f"halt file: {tripped}"
-        self.latch(reason, by="halt_file")
+        try:
+            self.latch(reason, by="halt_file")
+        except UnsafeState as error:  # the file holds until the row can be written
+            self._observer.observed(Event.RECORDS_BLOCKED, detail=str(error))
         return reason
 
     def latch(self, reason: str, by: str) -> None:

@@ -32,6 +32,7 @@ from btcbot.services.decision import DecisionParams, DecisionState
 from btcbot.services.event_log import EventLog
 from btcbot.services.halting import Halting
 from btcbot.services.live_feed import Vitals
+from btcbot.services.off_record import OffRecordCancels
 from btcbot.services.order_desk import OrderDesk
 from btcbot.services.reconciliation import Reconciler, SealingRule
 from btcbot.services.run_loop import SWEPT, LiveParts, Readiness
@@ -119,8 +120,12 @@ class LiveWiring:
             book, self._store.require_fence, execution.execution, self.policy,
             lambda pair, decided_at: stale_data(market, pair, clock.now() - decided_at, profile), self._observer,
         )  # fmt: skip
+        off_record = OffRecordCancels(
+            execution.reader, execution.execution, profile.common.deployment_id,
+            lambda: tuple(book.state.trading.orders.values()), self._runtime.sleeper, self._observer,
+        )  # fmt: skip
         return LiveParts(
-            profile, self._runtime, self._store, book, market, reconciler, desk, self.halting, self.policy,
+            profile, self._runtime, self._store, book, market, reconciler, desk, off_record, self.halting, self.policy,
             execution.hints, self._params, self.vitals, notify_feed, self._observer,
         )  # fmt: skip
 

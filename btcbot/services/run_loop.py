@@ -16,6 +16,7 @@ from btcbot.domain.errors import (
     ExchangeUnreachable,
     FenceLost,
     KeyRefused,
+    OwnershipError,
     ReadFailed,
     UnsafeState,
 )
@@ -40,12 +41,14 @@ from btcbot.execution.hints import AccountHints
 from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.market_data.market import MarketData
 from btcbot.observability.logs import current_cycle
+from btcbot.persistence.sqlite.errors import DatabaseBlocked
 from btcbot.persistence.sqlite.live_store import LiveStore
 from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork
 from btcbot.services.decision import CyclePlan, DecisionParams, decide, warm_up
 from btcbot.services.event_log import EventLog
 from btcbot.services.halting import Halting
 from btcbot.services.live_feed import Vitals
+from btcbot.services.off_record import OffRecordCancels
 from btcbot.services.order_desk import OrderDesk
 from btcbot.services.reconciliation import Findings, Reconciler
 from btcbot.services.runtime import Runtime
@@ -54,6 +57,7 @@ from btcbot.services.trading_book import TradingBook
 SWEPT = "swept"  # the cursors' name: up to when a pair's orders and trades have been read
 WAIT_SECONDS = 2.0  # between tries to reach the exchange, scaled like every timer
 DEFECTS_IN_A_ROW_MAX = 3
+BLOCKED_CYCLES_MAX = 60  # cycles without records, one after the other; then a person is needed
 TAKE_OVER_READINGS_MAX = 10
 OFFSET_EVERY = timedelta(minutes=5)
 SHUTDOWN_PROOFS_MAX = 10
@@ -71,6 +75,7 @@ class LiveParts:
     market: MarketData
     reconciler: Reconciler
     desk: OrderDesk
+    off_record: OffRecordCancels
     halting: Halting
     policy: TradingArmedPolicy
     hints: AccountHints
@@ -125,6 +130,7 @@ class RunLoopService:
         self._is_mismatched = False
         self._cycles = 0
         self._defects = 0
+        self._blocked = 0  # cycles in a row whose records could not be written
 
     def stop(self) -> None:
         """No new sends from now on; the cycle under way ends, then `run` returns."""
@@ -143,12 +149,18 @@ class RunLoopService:
 
     async def run(self) -> None:
         """Wait for the exchange, take over, then cycle. Raises only what a restart or a person must settle."""
-        await self._get_ready()
-        while not self._stopping.is_set():
-            began = self._parts.runtime.clock.monotonic()
-            await self._guarded_cycle()
-            await self._sleep(float(self._parts.profile.common.cycle_seconds), began)
-        await self._shut_down()
+        try:
+            await self._get_ready()
+            while not self._stopping.is_set():
+                began = self._parts.runtime.clock.monotonic()
+                await self._guarded_cycle()
+                await self._sleep(float(self._parts.profile.common.cycle_seconds), began)
+            await self._shut_down()
+        except (UnsafeState, OwnershipError) as failure:  # the records take no more: cancels go out all the same
+            self._readiness.waits_for = f"nothing: {failure}"
+            self._observer.observed(Event.RECORDS_BLOCKED, detail=str(failure))
+            await self._parts.off_record.cancel_entries(self._parts.profile.common.pairs, str(failure))
+            raise
 
     async def reconcile(self) -> tuple[str, ...]:
         """For a resume: a full pass between cycles; what it returns stands in the way."""
@@ -220,7 +232,11 @@ class RunLoopService:
             unit = self._store.unit_of_work(cycle_id, started_at)
             try:
                 await self._cycle(cycle_id, unit)
-            except (FenceLost, UnsafeState):
+                self._store.checkpoint()
+            except DatabaseBlocked as blocked:
+                unit.rollback()
+                await self._go_on_without_records(blocked)
+            except (FenceLost, UnsafeState, OwnershipError):
                 unit.rollback()
                 raise
             except Exception as defect:  # noqa: BLE001 - a defect must not end in a half-done cycle or a silent loop
@@ -238,11 +254,37 @@ class RunLoopService:
                 current_cycle.set(None)
                 self._parts.notify_feed()
                 self._report_vitals("cycling")
-        self._store.checkpoint()
+
+    async def _go_on_without_records(self, blocked: DatabaseBlocked) -> None:
+        """A full disk or a busy file may pass: nothing is sent meanwhile, entries are canceled, and it is tried again.
+
+        Raises it where it does not pass.
+        """
+        self._blocked += 1
+        self._reconciled_at = None
+        self._readiness.waits_for = f"records that can be written: {blocked}"
+        self._observer.observed(Event.RECORDS_BLOCKED, detail=str(blocked), in_a_row=self._blocked)
+        if self._blocked >= BLOCKED_CYCLES_MAX or self._stopping.is_set():
+            raise blocked
+        await self._parts.off_record.cancel_entries(self._parts.profile.common.pairs, str(blocked))
+        self._parts.hints.clear()  # or what was heard meanwhile would leave no pause before the next try
+
+    def _take_records_up_again(self) -> None:
+        """The first thing to be written after that: what became of orders under way is not known, and trading halts."""
+        parts = self._parts
+        parts.reconciler.take_over()
+        self._halt(
+            f"records could not be written for {self._blocked} cycles; {parts.off_record.asked} cancels left meanwhile "
+            "and are not in them", "records",
+        )  # fmt: skip
+        self._observer.observed(Event.RECORDS_UNBLOCKED, cycles=self._blocked, cancels=parts.off_record.asked)
+        self._blocked = parts.off_record.asked = 0
 
     async def _cycle(self, cycle_id: str, unit: UnitOfWork) -> None:
         parts = self._parts
         self._store.require_fence()
+        if self._blocked:
+            self._take_records_up_again()
         is_urgent = self._is_stop_crossed and not self._was_urgent and self._readiness.waits_for is None
         self._is_stop_crossed, self._was_urgent = False, is_urgent
         if not is_urgent:  # never twice in a row: what the exchange has to say waits for one cycle at most

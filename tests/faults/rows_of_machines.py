@@ -9,8 +9,11 @@ from tests.faults.places import (
     CRASH_LOOP,
     DATABASE,
     DESK,
+    DISK,
     EACH_ROLE,
+    FAILED_DISK,
     FAULTS,
+    HOUSE,
     INTERRUPTED,
     KILLED,
     KILLED_AGAIN,
@@ -65,27 +68,31 @@ MACHINES: Mapping[int, Row] = {
         f"{LOGS}::test_warnings_and_what_the_event_loop_reports_are_defects_and_libraries_report",
     ), missing="a task that nobody awaits is told, and halts nothing"),
     55: Row("power fails, and the end of the log is torn", "every acknowledged commit, and no half of another", (
-        f"{FAULTS}/test_disk.py::test_a_torn_log_has_every_acknowledged_commit_and_no_half_of_another",
+        f"{DISK}::test_a_torn_log_has_every_acknowledged_commit_and_no_half_of_another",
         f"{OWNED}::test_a_torn_log_loses_only_what_was_never_acknowledged",
     )),
     56: Row("the disk is full", "a clear error; nothing is sent on what was not kept; cancels go on", (
         f"{NOT_KEPT}[full]", f"{DATABASE}::test_a_full_disk_and_a_busy_file_may_pass",
-    ), missing="the worker ends with 76, without cancels: what rests stays until the next start"),
-    57: Row("a write fails", "likewise", (
-        f"{NOT_KEPT}[write]",
-    ), missing="the next start refuses, as after a failed sync"),
+        f"{DISK}::test_a_full_disk_sends_nothing_calls_back_what_rests_and_halts_once_it_can_write",
+        f"{DISK}::test_what_cannot_be_written_for_long_ends_the_worker",
+    )),
+    57: Row("a write fails", "likewise, and the process ends: the next one goes on from the log", (
+        f"{NOT_KEPT}[write]", f"{FAILED_DISK}[write]",
+    )),
     58: Row("a sync fails", "nobody knows what was kept: the process ends and the next one finds out", (
-        f"{NOT_KEPT}[sync]", f"{DATABASE}::test_a_failed_disk_ends_the_store",
+        f"{NOT_KEPT}[sync]", f"{DATABASE}::test_a_failed_disk_ends_the_store", f"{FAILED_DISK}[sync]",
         f"{DATABASE}::test_a_store_whose_disk_failed_sends_nothing_more_and_does_not_claim_an_orderly_end",
-    ), missing="closing moves and deletes the log after the failed sync, so that the next start misses it and refuses"),
+    )),
     59: Row("a bit flips", "found at the start, which is refused", (
         REFUSED_UNTOUCHED, f"{UNIT}/persistence/test_chain.py::test_a_start_finds_a_broken_link",
     )),
     60: Row("the log is deleted", "missed at the start, which is refused", (
         f"{OWNED}::test_a_log_that_is_missing_is_missed",
     )),
-    61: Row("copied without its log", "missed at the start", (f"{OWNED}::test_a_log_that_is_missing_is_missed",),
-        missing="copied to another place without its lock file, an older state of itself is taken for whole"),
+    61: Row("copied without its log", "missed at the start, with its lock file or without", (
+        f"{OWNED}::test_a_log_that_is_missing_is_missed",
+        f"{OWNED}::test_a_copy_without_its_log_and_without_its_lock_file_is_found",
+    )),
     62: Row("an old backup in its place", "found by what is kept elsewhere of the chain; refused", (
         f"{UNIT}/persistence/test_restoring.py::test_a_backup_that_a_person_copied_into_place_is_refused_untouched",
         f"{UNIT}/persistence/test_restoring.py::test_a_copy_that_went_on_elsewhere_is_refused",
@@ -94,14 +101,20 @@ MACHINES: Mapping[int, Row] = {
         REFUSED_UNTOUCHED, f"{LOCK}::test_unsafe_lock_files_are_refused",
         f"{LOCK}::test_a_hard_link_made_later_is_noticed",
     )),
-    64: Row("a file system that is not known to keep locks", "refused", (), missing="file systems are not looked at"),
-    65: Row("another program holds the database", "waited for with a bound, then told; no spinning", (
+    64: Row("a file system that is not known to keep locks", "refused", (
+        f"{UNIT}/persistence/test_filesystems.py"
+        "::test_a_network_or_unknown_filesystem_is_refused_before_anything_is_made",
+    )),
+    65: Row("another program holds the database", "waited for with a bound, then told; no spinning; cancels go on", (
         f"{DATABASE}::test_another_program_in_the_file_is_waited_for_and_then_reported",
         f"{THIRTEEN}::test_database_locked_at_commit",
-    ), missing="a file that stays busy ends the worker with 76, without cancels"),
-    66: Row("a long reader keeps the log from shrinking", "told at 16 MB, the end at 64 MB", (
+        f"{DISK}::test_a_file_that_stays_busy_is_waited_for_without_spinning_and_cancels_go_on",
+    )),
+    66: Row("a long reader keeps the log from shrinking", "no cycle waits; told at 16 MB, the end at 64 MB", (
         f"{UNIT}/persistence/test_live_store.py::test_a_long_log_is_moved_into_the_file_between_cycles",
-    ), missing="the size of the log is not watched"),
+        f"{HOUSE}::test_a_long_reader_delays_no_cycle_and_its_log_is_told_and_then_ends_the_worker",
+        f"{HOUSE}::test_the_limits_of_a_log_are_those_of_the_fault_matrix",
+    )),
     67: Row("a second connection in one process", "an error, in production as well", (
         f"{DATABASE}::test_a_process_opens_a_file_once",
     )),
@@ -109,8 +122,9 @@ MACHINES: Mapping[int, Row] = {
         f"{UNIT}/persistence/test_schema.py::test_history_is_never_written_over",
         f"{UNIT}/persistence/test_schema.py::test_a_second_row_under_one_key_replaces_nothing",
     )),
-    69: Row("the triggers are dropped", "found at the start", (REFUSED_UNTOUCHED,),
-        missing="at the start only, not once a day"),
+    69: Row("the triggers are dropped", "found at the start, and within a day", (
+        REFUSED_UNTOUCHED, f"{HOUSE}::test_a_trigger_that_is_dropped_meanwhile_is_found_within_a_day",
+    )),
     70: Row("a migration is interrupted at any statement", "the old schema or the new one", (
         f"{UNIT}/persistence/test_migrations.py::test_an_interrupted_migration_leaves_the_old_schema_whole",
         f"{UNIT}/persistence/test_migrations.py::test_a_database_that_was_never_finished_is_never_seen",
@@ -119,8 +133,10 @@ MACHINES: Mapping[int, Row] = {
         EACH_ROLE, f"{OWNED}::test_a_database_stays_with_its_deployment_and_its_key",
         f"{THIRTEEN}::test_a_wrong_database",
     )),
-    72: Row("an engine version with a known defect", "told; harmless with one connection", (),
-        missing="the engine's version is not looked at"),
+    72: Row("an engine version with a known defect", "told; harmless with one connection, and a second one fails", (
+        f"{HOUSE}::test_the_engine_is_judged_by_its_version",
+        f"{HOUSE}::test_an_affected_engine_is_told_at_the_opening_and_a_second_writer_fails",
+    )),
     73: Row("a number as a binary float", "cannot be stored", (
         f"{UNIT}/persistence/test_schema.py::test_a_number_cannot_become_a_binary_float",
         f"{UNIT}/persistence/test_fields.py::test_a_decimal_comes_back_equal",

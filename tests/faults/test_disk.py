@@ -6,19 +6,29 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from btcbot.domain.errors import ExitCode, UnsafeState
+from btcbot.domain.events import Event
 from btcbot.domain.orders.evidence import Accepted, CancelSent, CancelWanted, Traded
+from btcbot.domain.orders.intents import Side
+from btcbot.domain.orders.records import OrderRecord
 from btcbot.domain.profiles import Role
 from btcbot.execution.policy import TradingArmedPolicy
+from btcbot.persistence.sqlite.errors import DatabaseBlocked
 from btcbot.persistence.sqlite.live_store import LiveStore
+from btcbot.persistence.sqlite.lock import Stage as LockStage
+from btcbot.persistence.sqlite.lock import read_holder
 from btcbot.persistence.sqlite.ownership import verify_records
 from btcbot.services.order_desk import OrderDesk
+from tests.faults.stage import Life, Stage, stage
 from tests.unit.persistence.world import START, approved, fill, live_store
+from tests.unit.services.looping import HOLDS
 from tests.unit.services.world import ScriptedExecution, live_profile, opened
 
 WRITES = ("INSERT", "UPDATE", "BEGIN", "COMMIT")
@@ -145,6 +155,98 @@ def test_no_order_leaves_on_a_record_that_was_not_kept(directory: Path, code: in
     else:
         raise AssertionError("the order's way has more writes than were tried")
     assert sent > 0, "the writes after the answer were tried as well"
+
+
+# ------------------------------------------------------------------------------------------- what goes on all the same
+
+
+def strike(life: Life, code: int) -> sqlite3.Connection:
+    """From now on the disk fails; returns the connection that does not."""
+    genuine = life.store._database._connection
+    life.store._database._connection = FailingConnection(genuine, code, 1)  # type: ignore[assignment]
+    return genuine
+
+
+def events_of(shop: Stage) -> list[Event]:
+    return [event for event, _ in shop.ground.notes.events]
+
+
+async def resting_entry(shop: Stage, life: Life) -> OrderRecord:
+    await life.passes(2)
+    order = await life.places(Side.BUY, "0.001", await life.bid() * Decimal("0.9"))
+    assert order is not None
+    await life.passes(10)
+    assert (life.states, await shop.resting()) == (["open"], 1), life.orders
+    return order
+
+
+@pytest.mark.looptime
+async def test_a_full_disk_sends_nothing_calls_back_what_rests_and_halts_once_it_can_write(tmp_path: Path) -> None:
+    """56: the worker stays, reads and cancels; what it could not record it learns from the exchange."""
+    async with stage(tmp_path) as shop, shop.life(HOLDS) as life:
+        order = await resting_entry(shop, life)
+        genuine = strike(life, FULL)
+        await life.passes(20)
+        assert await shop.resting() == 0
+        assert life.store.journal.get(order.order_id).state == "open", "nothing could be written"
+        assert any("records that can be written" in block for block in life.wiring.policy.blocks())
+        assert len(await shop.sent()) == 1
+        assert {Event.RECORDS_BLOCKED, Event.CANCEL_LEFT_UNRECORDED} <= set(events_of(shop))
+        life.store._database._connection = genuine
+        await life.passes(20)
+        assert "records could not be written" in str(life.store.halt())
+        assert life.states == ["canceled"]
+        await life.books_agree()
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("code", [BROKEN_WRITE, BROKEN_SYNC], ids=["write", "sync"])
+async def test_a_failed_disk_calls_back_what_rests_and_the_next_start_recovers(tmp_path: Path, code: int) -> None:
+    """57, 58: the process ends without another try; the log stays, and the next process goes on from it."""
+    async with stage(tmp_path) as shop:
+        async with shop.life(HOLDS) as life:
+            order = await resting_entry(shop, life)
+            strike(life, code)
+            with pytest.raises(UnsafeState, match="the disk says no"):
+                await life.passes(20)
+            assert await shop.resting() == 0
+        assert read_holder(shop.profile.common.state_db_path).stage is LockStage.HELD  # type: ignore[union-attr]
+        async with shop.life(HOLDS) as life:
+            assert life.store.was_unclean
+            await life.passes(20)
+            assert life.states == ["canceled"]
+            assert await shop.sent() == [order.client_order_id]
+            await life.books_agree()
+
+
+@pytest.mark.looptime
+async def test_a_file_that_stays_busy_is_waited_for_without_spinning_and_cancels_go_on(tmp_path: Path) -> None:
+    """65: another program in the file for four cycles."""
+    async with stage(tmp_path) as shop, shop.life(HOLDS) as life:
+        await resting_entry(shop, life)
+        life.store._database.execute("PRAGMA busy_timeout = 10")
+        with closing(sqlite3.connect(shop.profile.common.state_db_path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await life.passes(20)
+            assert await shop.resting() == 0
+            blocked = events_of(shop).count(Event.RECORDS_BLOCKED)
+            assert 3 <= blocked <= 5, "once a cycle"
+        await life.passes(20)
+        assert "records could not be written" in str(life.store.halt())
+        await life.books_agree()
+
+
+@pytest.mark.looptime
+async def test_what_cannot_be_written_for_long_ends_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr("btcbot.services.run_loop.BLOCKED_CYCLES_MAX", 3)
+    async with stage(tmp_path) as shop, shop.life(HOLDS) as life:
+        await life.passes(7)
+        strike(life, FULL)
+        with pytest.raises(DatabaseBlocked) as failure:
+            await life.passes(60)
+        assert failure.value.exit_code is ExitCode.UNSAFE
 
 
 def failure_of(desk: OrderDesk) -> UnsafeState | None:

@@ -4,19 +4,22 @@ A second connection in the process is an error: the engine's WAL-reset bug needs
 tell them apart (reliability, findings 11, 12 and 15). Every switch that is per connection is set here, each time.
 """
 
+import ctypes
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import peewee
 
-from btcbot.persistence.sqlite.errors import DatabaseBlocked, DatabaseFailed, RecordRefused
+from btcbot.persistence.sqlite.errors import DatabaseBlocked, DatabaseFailed, LogTooLong, RecordRefused
 from btcbot.persistence.sqlite.stepped_copy import SteppedCopy
 
 BUSY_TIMEOUT_MS = 5000
 CHECKPOINT_PAGES = 1000
+LOG_BYTES_TOLD = 16 * 1024 * 1024  # somebody's long reading keeps the log from being emptied
+LOG_BYTES_MAX = 64 * 1024 * 1024
 PRAGMAS: tuple[tuple[str, object], ...] = (
     ("busy_timeout", BUSY_TIMEOUT_MS),
     ("journal_mode", "wal"),
@@ -54,6 +57,7 @@ class Database:
             self._peewee.connect()
         # Statements go to the connection itself: peewee's way there takes longer than most of them.
         self._connection: sqlite3.Connection = self._peewee.connection()
+        self._genuine = self._connection
         _open_files.add(self._file)
         self._page_size = int(self.value("PRAGMA page_size"))
 
@@ -98,19 +102,34 @@ class Database:
             self._is_in_transaction = False
 
     def checkpoint(self) -> bool:
-        """Move the log into the file once it is long enough. Called between cycles; says whether it did."""
-        try:
-            size = self._wal.stat().st_size
-        except FileNotFoundError:
-            return False
-        is_long = size >= CHECKPOINT_PAGES * self._page_size
-        if is_long:
-            self.checkpoint_now()
-        return is_long
+        """Move the log into the file once it is long enough. Called between cycles; says whether it is all moved.
 
-    def checkpoint_now(self) -> None:
-        """Move the whole log into the file and empty it, so that the file alone tells what it is."""
-        self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        Whoever reads meanwhile is not waited for: what can be moved is, and the rest is tried again after the next
+        cycle. Raises `LogTooLong` where that went on until the log is longer than it may be.
+        """
+        if self.log_bytes() < CHECKPOINT_PAGES * self._page_size:
+            return False
+        self.execute("PRAGMA busy_timeout = 0")
+        try:
+            is_moved = self.checkpoint_now()
+        finally:
+            self.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        left = self.log_bytes()
+        if left >= LOG_BYTES_MAX:
+            raise LogTooLong(f"the log {self._wal} has grown to {left} bytes and cannot be moved into its database")
+        return is_moved
+
+    def checkpoint_now(self) -> bool:
+        """Move the whole log into the file and empty it, so that the file alone tells what it is; whether it worked."""
+        is_busy, *_ = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not is_busy
+
+    def log_bytes(self) -> int:
+        """How long the log is: what no checkpoint could empty stays in it."""
+        try:
+            return self._wal.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def begin_copy(self, target: Path, check: Callable[[Path], None]) -> SteppedCopy:
         """A copy of this database that takes steps between our own work; one at a time."""
@@ -120,13 +139,24 @@ class Database:
         self._copy = SteppedCopy(self._connection, self._path, target, check)
         return self._copy
 
-    def close(self) -> None:
+    def close(self, *, leave_log: bool = False) -> None:
+        """Close in order. After a disk error, and where the log has to stay, the file is open until the process ends.
+
+        SQLite moves the log into the file when a connection is closed, and deletes it, whether or not the disk keeps
+        what it is told by then; the next start could not tell that from a log that somebody removed.
+        """
         if self._copy is not None:
             self._copy.abandon()
             self._copy = None
-        if not self._peewee.is_closed():
+        if self._peewee.is_closed():
+            return
+        if leave_log or self._failure is not None:
+            with suppress(sqlite3.Error):
+                self._genuine.rollback()  # which writes nothing: what is not committed is forgotten
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._genuine))  # nor may the interpreter's own end close it
+        else:
             self._peewee.close()
-            _open_files.discard(self._file)
+        _open_files.discard(self._file)
 
     def _roll_back(self) -> None:
         if self._failure is None and self._connection.in_transaction:

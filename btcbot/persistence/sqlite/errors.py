@@ -42,6 +42,15 @@ class UnsafePath(OwnershipError):
     next_step = "use a directory of this user's own with mode 0700, and in it plain files with mode 0600 and no links"
 
 
+class UnknownFilesystem(UnsafePath):
+    """The database would lie where a lock or a sync may not mean anything: on a network, or on nobody knows what."""
+
+    next_step = (
+        "put the database on a local disk: bcachefs, btrfs, ext2 to ext4, f2fs, jfs, reiserfs, xfs, zfs, a container's "
+        "overlay, or tmpfs for a trial"
+    )
+
+
 class TamperedRecords(UnsafeState):
     """The records contradict their own hash chain."""
 
@@ -58,6 +67,12 @@ class DatabaseFailed(UnsafeState):
     """The disk failed under a write. Whether it was kept is unknown, so the store takes no more; the process ends."""
 
     next_step = "look at the disk and the kernel's log; the next start finds out what was kept"
+
+
+class LogTooLong(UnsafeState):
+    """The log cannot be moved into the file, because another program goes on reading, and has grown without end."""
+
+    next_step = "find the program that holds the database open (`fuser` names it), end it, then start again"
 
 
 class RecordRefused(BtcbotError):

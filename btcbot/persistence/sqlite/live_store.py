@@ -21,6 +21,7 @@ from btcbot.persistence.sqlite.books import NO_BOOKS, BookKeeper, Books
 from btcbot.persistence.sqlite.chain import ChainHead
 from btcbot.persistence.sqlite.errors import RecordRefused
 from btcbot.persistence.sqlite.fields import read_utc, utc_text
+from btcbot.persistence.sqlite.housekeeping import Housekeeping
 from btcbot.persistence.sqlite.journal import (
     ReservationLimits,
     ReservationRefused,
@@ -31,8 +32,9 @@ from btcbot.persistence.sqlite.journal import (
 )
 from btcbot.persistence.sqlite.lock import DatabaseLock
 from btcbot.persistence.sqlite.models import Control, Cycles
-from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store, tidy
-from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork, write_cursor
+from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store
+from btcbot.persistence.sqlite.recorder import write_cursor
+from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork
 from btcbot.persistence.sqlite.writer import Writer
 
 __all__ = [
@@ -59,14 +61,16 @@ class TradingHistory:
 
 class LiveStore:
     def __init__(
-        self, store: OpenStore, lock: DatabaseLock, writer: Writer, limits: ReservationLimits, clock: Clock, ids: Ids
-    ) -> None:
+        self, store: OpenStore, lock: DatabaseLock, writer: Writer, limits: ReservationLimits, clock: Clock, ids: Ids,
+        observer: Observer,
+    ) -> None:  # fmt: skip
         """Use `open`."""
         self._database = store.database
         self._recorder = store.recorder
         self._lock = lock
         self._clock = clock
         self._books = BookKeeper(store.recorder)
+        self._housekeeping = Housekeeping(store.database, store.recorder, lock, Role.LIVE, clock, observer)
         self.db_uuid = store.db_uuid
         self.fingerprint = store.fingerprint
         self.epoch = store.recorder.epoch
@@ -82,7 +86,7 @@ class LiveStore:
     ) -> "LiveStore":  # fmt: skip
         """Open live's database under its lock, or make it. Refusals write nothing; see `opening.open_store`."""
         assert writer.role is Role.LIVE, "live's store is written by live"
-        store = cls(open_store(path, lock, writer, clock, ids, observer), lock, writer, limits, clock, ids)
+        store = cls(open_store(path, lock, writer, clock, ids, observer), lock, writer, limits, clock, ids, observer)
         store._books.seal_if_due()  # before anybody asks for a history that is long
         return store
 
@@ -227,9 +231,12 @@ class LiveStore:
         self._recorder.require_epoch()
 
     def checkpoint(self) -> None:
-        """Between cycles: seal what was booked when it is time, and move a long log into the file."""
+        """Between cycles: seal what was booked when it is time, and move a long log into the file.
+
+        Raises `LogTooLong` and `DamagedDatabase`; see `Housekeeping.tidy`.
+        """
         self._books.seal_if_due()
-        tidy(self._database, self._recorder, self._lock)
+        self._housekeeping.tidy()
 
     def begin_backup(self, directory: Path, since: ChainHead | None) -> RunningBackup:
         """A backup that takes steps between our own work; its links are hashed anew after `since`."""

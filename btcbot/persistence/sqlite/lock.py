@@ -25,6 +25,7 @@ from btcbot.domain.errors import FenceLost, LockHeld, UnsafeState
 from btcbot.domain.profiles import Role
 from btcbot.persistence.sqlite.errors import UnsafePath
 from btcbot.persistence.sqlite.fields import utc_text
+from btcbot.persistence.sqlite.filesystems import require_trusted_filesystem
 from btcbot.persistence.sqlite.paths import require_plain, require_safe_directory
 
 TEXT_BYTES_MAX = 64 * 1024
@@ -132,6 +133,7 @@ class DatabaseLock:
     def take(cls, db_path: Path, identity: ProcessIdentity) -> "DatabaseLock":
         """Take the lock or raise `LockHeld`, which names the holder. Writes nothing but an empty lock file."""
         require_safe_directory(db_path.parent)
+        require_trusted_filesystem(db_path.parent)
         path = lock_path(db_path)
         descriptor = _locked_descriptor(path)
         try:

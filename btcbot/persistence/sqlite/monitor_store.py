@@ -9,19 +9,21 @@ from btcbot.domain.ports import Clock, Ids, Observer
 from btcbot.domain.profiles import Role
 from btcbot.persistence.sqlite.backups import RunningBackup
 from btcbot.persistence.sqlite.chain import ChainHead
+from btcbot.persistence.sqlite.housekeeping import Housekeeping
 from btcbot.persistence.sqlite.lock import DatabaseLock
 from btcbot.persistence.sqlite.models import Checks, FeedCopy, Reports
-from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store, tidy
+from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store
 from btcbot.persistence.sqlite.recorder import json_text
 from btcbot.persistence.sqlite.writer import Writer
 
 
 class MonitorStore:
-    def __init__(self, store: OpenStore, lock: DatabaseLock) -> None:
+    def __init__(self, store: OpenStore, lock: DatabaseLock, clock: Clock, observer: Observer) -> None:
         """Use `open`."""
         self._database = store.database
         self._recorder = store.recorder
         self._lock = lock
+        self._housekeeping = Housekeeping(store.database, store.recorder, lock, Role.MONITOR, clock, observer)
         self.db_uuid = store.db_uuid
         self.fingerprint = store.fingerprint
         self.epoch = store.recorder.epoch
@@ -32,7 +34,7 @@ class MonitorStore:
     ) -> "MonitorStore":
         """Open the monitor's database under its lock, or make it. Refusals write nothing; see `opening.open_store`."""
         assert writer.role is Role.MONITOR, "the monitor's store is written by the monitor"
-        return cls(open_store(path, lock, writer, clock, ids, observer), lock)
+        return cls(open_store(path, lock, writer, clock, ids, observer), lock, clock, observer)
 
     def add_report(self, report: HealthReport) -> None:
         """One report with its checks, in one commit."""
@@ -69,7 +71,7 @@ class MonitorStore:
 
     def checkpoint(self) -> None:
         """Move a long log into the file; between reports."""
-        tidy(self._database, self._recorder, self._lock)
+        self._housekeeping.tidy()
 
     def begin_backup(self, directory: Path, since: ChainHead | None) -> RunningBackup:
         """A backup that takes steps between our own work; its links are hashed anew after `since`."""

@@ -10,17 +10,19 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from btcbot.domain.errors import UnsafeState
+from btcbot.domain.errors import FenceLost, UnsafeState
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Clock, Ids, Observer
+from btcbot.domain.profiles import Role
 from btcbot.persistence.sqlite.chain import read_head
 from btcbot.persistence.sqlite.database import Database
+from btcbot.persistence.sqlite.engine import has_reset_defect
 from btcbot.persistence.sqlite.fields import utc_text
 from btcbot.persistence.sqlite.lock import DatabaseLock, Seal, boot_id
 from btcbot.persistence.sqlite.migrations.runner import SCHEMAS, create, migrate
 from btcbot.persistence.sqlite.models import Epochs
-from btcbot.persistence.sqlite.ownership import Ownership, judge_ownership
-from btcbot.persistence.sqlite.recorder import Recorder
+from btcbot.persistence.sqlite.ownership import CLOSED, Ownership, judge_ownership
+from btcbot.persistence.sqlite.recorder import Recorder, write_cursor
 from btcbot.persistence.sqlite.writer import VENUE, Writer
 
 FINGERPRINT_CHARACTERS = 12
@@ -55,8 +57,13 @@ def open_store(path: Path, lock: DatabaseLock, writer: Writer, clock: Clock, ids
     lock.write_holder(ownership.db_uuid)
     database = Database(path)
     try:
+        if lock.was_unclean:
+            # What a failed sync left may be in memory only: written again, and synced, before anything builds on it.
+            database.checkpoint_now()
         _bring_up_to_date(database, ownership, observer)
         recorder = _next_epoch(database, lock, writer, clock, ownership.db_uuid)
+        mark_closed(recorder, is_closed=False)
+        database.checkpoint_now()  # a copy of the file alone has to say that it was open
         lock.mark_open(seal_of(recorder))
     except BaseException:
         database.close()
@@ -66,6 +73,10 @@ def open_store(path: Path, lock: DatabaseLock, writer: Writer, clock: Clock, ids
         Event.DATABASE_OPENED, path=str(path), db_fingerprint=store.fingerprint, epoch=recorder.epoch,
         schema=SCHEMAS[writer.role].number, was_unclean=lock.was_unclean,
     )  # fmt: skip
+    if has_reset_defect():
+        observer.observed(
+            Event.ENGINE_DEFECT_KNOWN, sqlite=sqlite3.sqlite_version, harmless_because="one writer, one connection"
+        )
     if lock.was_unclean:
         observer.observed(Event.UNCLEAN_STOP_DETECTED, previous=str(lock.previous or "unreadable"))
     return store
@@ -76,18 +87,27 @@ def seal_of(recorder: Recorder) -> Seal:
     return Seal(recorder.epoch, recorder.head.sequence, recorder.head.hash)
 
 
-def tidy(database: Database, recorder: Recorder, lock: DatabaseLock) -> None:
-    """Between cycles: move a long log into the file, and then keep beside it how far the file has come."""
-    if database.checkpoint():
-        lock.keep(seal_of(recorder))
-
-
 def close_store(database: Database, recorder: Recorder, lock: DatabaseLock) -> None:
     """Close in order, so that the next start knows it. After a disk error the lock's text keeps saying otherwise."""
+    try:
+        if database.is_usable:
+            mark_closed(recorder)
+    except UnsafeState:
+        database.close(leave_log=True)
+        return
+    except FenceLost:
+        pass  # whoever has it now says it of itself
     if database.is_usable:
         lock.keep(seal_of(recorder))
         lock.mark_closing()
     database.close()
+
+
+def mark_closed(recorder: Recorder, *, is_closed: bool = True) -> None:
+    """Say in live's file itself whether all of it is in the file: a copy that lacks its log says no."""
+    if recorder.role is Role.LIVE:
+        with recorder.transaction():
+            write_cursor(recorder, CLOSED, "yes" if is_closed else "no", recorder.moment().at)
 
 
 def _make(path: Path, writer: Writer, clock: Clock, ids: Ids) -> Ownership:

@@ -25,6 +25,7 @@ LINKS_CHECKED_AT_START = 10_000
 # A longer file takes longer to read than a start may last. Of it, a start checks what it reads: the schema, the last
 # links, the sealed checkpoint and all that came after it. Every backup has each page checked (`backups.copy_check`).
 PAGES_CHECKED_AT_START_BYTES_MAX = 64 * 1024 * 1024
+CLOSED = "is_closed"  # the cursor that says whether a file has all that was written to it
 REQUIRED = ("db_role", "created_by", "db_uuid", "created_at", "schema", "deployment_id", "account_fingerprint", "venue")
 
 
@@ -74,6 +75,7 @@ def judge_ownership(db_path: Path, role: Role) -> Ownership | None:
         with read_only(db_path, how_to_read(db_path)) as connection:
             _require_whole(connection, db_path, ownership)
             require_not_older(connection, db_path, ownership)
+            _require_closed(connection, db_path, ownership)
             verify_tail(connection, ownership.db_uuid, LINKS_CHECKED_AT_START)
     except sqlite3.OperationalError as error:
         raise DamagedDatabase(f"{db_path} cannot be read ({error})") from error
@@ -151,6 +153,29 @@ def require_log(path: Path, ownership: Ownership) -> None:
     died_open = holder is not None and holder.stage is Stage.HELD and holder.db_uuid == ownership.db_uuid
     if died_open and not path.with_name(f"{path.name}-wal").exists():
         raise DamagedDatabase(f"{path} was not closed and its log {path.name}-wal is missing")
+
+
+def _require_closed(connection: sqlite3.Connection, path: Path, ownership: Ownership) -> None:
+    """A file that says it is open, and has no log beside it, was copied without it or lost it (with its lock file).
+
+    An interpreter that ends without closing moves the log into the file all the same: then the lock file says so.
+    """
+    holder = read_holder(path)
+    if holder is not None and holder.db_uuid == ownership.db_uuid and holder.stage is Stage.CLOSING:
+        return
+    if not path.with_name(f"{path.name}-wal").exists() and says_open(connection):
+        raise DamagedDatabase(
+            f"{path} was copied or kept without its log {path.name}-wal: it says that it is open, and what was in the "
+            "log is not here"
+        )
+
+
+def says_open(connection: sqlite3.Connection) -> bool:
+    """Whether the file was open when it was last written; an older btcbot did not say."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'cursors'").fetchone():
+        return False
+    said = connection.execute("SELECT value FROM cursors WHERE name = ?", (CLOSED,)).fetchone()
+    return said is not None and said[0] != "yes"
 
 
 def require_not_older(connection: sqlite3.Connection, path: Path, ownership: Ownership) -> None:

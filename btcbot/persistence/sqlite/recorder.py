@@ -14,9 +14,10 @@ from btcbot.domain.errors import FenceLost
 from btcbot.domain.feed import FeedKind
 from btcbot.domain.market import MarketSnapshot
 from btcbot.domain.ports import Clock
+from btcbot.domain.profiles import Role
 from btcbot.persistence.sqlite.chain import HASH_COLUMN, SEQUENCE_COLUMN, ChainHead
 from btcbot.persistence.sqlite.database import Database
-from btcbot.persistence.sqlite.fields import to_millisecond
+from btcbot.persistence.sqlite.fields import to_millisecond, utc_text
 from btcbot.persistence.sqlite.models import INSERTS, Fills, Ledger, Outbox, Row
 from btcbot.persistence.sqlite.writer import OUTSIDE_CYCLES, Writer
 
@@ -46,6 +47,10 @@ class Recorder:
         self._writer = writer
         self._clock = clock
         self._boot_id = boot_id
+
+    @property
+    def role(self) -> Role:
+        return self._writer.role
 
     def moment(self) -> Moment:
         """Now, as it can be stored: what is kept in memory and what is read back are the same instant."""
@@ -99,6 +104,18 @@ class Recorder:
             "process_role": str(self._writer.role), "process_instance_id": self._writer.instance_id,
             "cycle_id": self.cycle_id, "config_hash": self._writer.config_hash,
         }  # fmt: skip
+
+
+def write_cursor(recorder: Recorder, name: str, value: str, at: datetime) -> None:
+    """Set one cursor within a transaction."""
+    audit = recorder.audit_values()
+    columns = ("name", "value", "changed_at", *audit)
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
+    recorder.database.execute(
+        f"INSERT INTO cursors ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
+        f"ON CONFLICT (name) DO UPDATE SET {updates}",
+        (name, value, utc_text(at), *audit.values()),
+    )
 
 
 def json_text(value: object) -> str:

@@ -19,7 +19,7 @@ from btcbot.persistence.sqlite.database import Database
 from btcbot.persistence.sqlite.errors import ForeignDeployment
 from btcbot.persistence.sqlite.lock import DatabaseLock, boot_id
 from btcbot.persistence.sqlite.models import Control, Epochs
-from btcbot.persistence.sqlite.opening import seal_of
+from btcbot.persistence.sqlite.opening import mark_closed, seal_of
 from btcbot.persistence.sqlite.ownership import Ownership
 from btcbot.persistence.sqlite.paths import LOG_SUFFIXES
 from btcbot.persistence.sqlite.recorder import Recorder
@@ -83,6 +83,7 @@ def _mark(copy: Path, ownership: Ownership, lock: DatabaseLock, writer: Writer, 
                 reason = f"restored from {source.name}: what happened after it was taken is not in these records"
                 recorder.insert(Control, epoch=recorder.epoch, verb="halt", reason=reason, by=BY, at=moment.at)
                 recorder.tell(FeedKind.HALT, {"verb": "halt", "reason": reason, "by": BY}, moment.at)
+        mark_closed(recorder)
         database.checkpoint_now()
     finally:
         database.close()

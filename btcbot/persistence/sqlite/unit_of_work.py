@@ -18,7 +18,7 @@ from btcbot.persistence.sqlite.chain import canonical, content_hash
 from btcbot.persistence.sqlite.fields import to_millisecond, utc_text
 from btcbot.persistence.sqlite.journal import store_snapshot
 from btcbot.persistence.sqlite.models import CONTENT_OF_CYCLE, INSERTS, Balances, Cycles, Events, Row, Signals, Verdicts
-from btcbot.persistence.sqlite.recorder import Recorder, json_text
+from btcbot.persistence.sqlite.recorder import Recorder, json_text, write_cursor
 from btcbot.persistence.sqlite.writer import OUTSIDE_CYCLES
 
 
@@ -154,15 +154,3 @@ class UnitOfWork:
         self._is_open = False
         self._recorder.cycle_id = OUTSIDE_CYCLES
         self._recorder.snapshot = None
-
-
-def write_cursor(recorder: Recorder, name: str, value: str, at: datetime) -> None:
-    """Set one cursor within a transaction."""
-    audit = recorder.audit_values()
-    columns = ("name", "value", "changed_at", *audit)
-    updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
-    recorder.database.execute(
-        f"INSERT INTO cursors ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
-        f"ON CONFLICT (name) DO UPDATE SET {updates}",
-        (name, value, utc_text(at), *audit.values()),
-    )

@@ -120,4 +120,6 @@ def test_what_identifies_a_database_is_in_its_file_from_the_beginning(tmp_path: 
     with live_store(path), closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as connection:
         facts = dict(connection.execute("SELECT key, value FROM metadata"))
         assert facts["db_role"] == "live"
-        assert connection.execute("SELECT count(*) FROM epochs").fetchone()[0] == 0  # that one is in the log
+        # The epoch as well, and that the file is open: a copy without its log has to say so.
+        assert connection.execute("SELECT max(epoch) FROM epochs").fetchone()[0] == 1
+        assert connection.execute("SELECT value FROM cursors WHERE name = 'is_closed'").fetchone() == ("no",)

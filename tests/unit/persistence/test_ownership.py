@@ -218,6 +218,30 @@ def test_a_log_that_is_missing_is_missed(path: Path, tmp_path: Path) -> None:
         judge_ownership(left / "live.db", Role.LIVE)
 
 
+def test_a_copy_without_its_log_and_without_its_lock_file_is_found(path: Path, tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    abandon(path, left)
+    for name in ("live.db-wal", "live.db.lock"):
+        (left / name).unlink()
+    before = state_of(left)
+    for judge in (
+        lambda: judge_ownership(left / "live.db", Role.LIVE),
+        lambda: verify_records(left / "live.db", Role.LIVE),
+    ):
+        with pytest.raises(DamagedDatabase, match="says that it is open"):
+            judge()
+    assert state_of(left) == before
+
+
+def test_a_file_that_was_closed_in_order_needs_neither_log_nor_lock_file(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "moved").mkdir(mode=0o700)
+    moved = tmp_path / "moved" / "live.db"
+    shutil.copy2(path, moved)
+    with live_store(moved) as store:
+        assert not store.was_unclean
+        assert store.epoch == 2
+
+
 def test_a_database_that_is_missing_beside_its_log_is_missed(path: Path, tmp_path: Path) -> None:
     left = tmp_path / "left"
     abandon(path, left)

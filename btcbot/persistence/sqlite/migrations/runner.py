@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from btcbot.domain.profiles import Role
+from btcbot.persistence.sqlite.chain import Readable
 from btcbot.persistence.sqlite.database import Database
 from btcbot.persistence.sqlite.migrations import live_0001, live_0002, monitor_0001
 from btcbot.persistence.sqlite.migrations.ddl import sealed
@@ -59,7 +60,7 @@ def migrate(database: Database, schema: Schema, found: int) -> tuple[int, ...]:
     return tuple(applied)
 
 
-def objects(connection: sqlite3.Connection) -> frozenset[tuple[str, str, str]]:
+def objects(connection: Readable) -> frozenset[tuple[str, str, str]]:
     """Every table, index and trigger with its text, to compare with what the schema says."""
     rows = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
     return frozenset((str(kind), str(name), str(sql)) for kind, name, sql in rows)
