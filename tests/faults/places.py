@@ -28,6 +28,7 @@ CAMPAIGN = "tests/simulation/test_campaign.py::test_the_invariants_hold_whatever
 KILLED = f"{KILLS}::test_killed_anywhere_it_loses_and_doubles_nothing"
 KILLED_AGAIN = f"{KILLS}::test_killed_again_during_each_recovery_it_loses_and_doubles_nothing"
 DISK = f"{FAULTS}/test_disk.py"
+FILESYSTEMS = f"{UNIT}/persistence/test_filesystems.py"
 HOUSE = f"{UNIT}/persistence/test_housekeeping.py"
 FAILED_DISK = f"{DISK}::test_a_failed_disk_calls_back_what_rests_and_the_next_start_recovers"
 NOT_KEPT = f"{DISK}::test_no_order_leaves_on_a_record_that_was_not_kept"

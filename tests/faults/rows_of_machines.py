@@ -13,6 +13,7 @@ from tests.faults.places import (
     EACH_ROLE,
     FAILED_DISK,
     FAULTS,
+    FILESYSTEMS,
     HOUSE,
     INTERRUPTED,
     KILLED,
@@ -102,8 +103,7 @@ MACHINES: Mapping[int, Row] = {
         f"{LOCK}::test_a_hard_link_made_later_is_noticed",
     )),
     64: Row("a file system that is not known to keep locks", "refused", (
-        f"{UNIT}/persistence/test_filesystems.py"
-        "::test_a_network_or_unknown_filesystem_is_refused_before_anything_is_made",
+        f"{FILESYSTEMS}::test_a_network_or_unknown_filesystem_is_refused_before_anything_is_made",
     )),
     65: Row("another program holds the database", "waited for with a bound, then told; no spinning; cancels go on", (
         f"{DATABASE}::test_another_program_in_the_file_is_waited_for_and_then_reported",

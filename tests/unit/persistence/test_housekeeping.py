@@ -42,16 +42,15 @@ def test_a_long_reader_delays_no_cycle_and_its_log_is_told_and_then_ends_the_wor
 ) -> None:
     monkeypatch.setattr(database, "CHECKPOINT_PAGES", 10)
     monkeypatch.setattr(housekeeping, "LOG_BYTES_TOLD", 600_000)
-    monkeypatch.setattr(database, "LOG_BYTES_MAX", 1_500_000)
+    monkeypatch.setattr(database, "LOG_BYTES_MAX", 4_500_000)
     witness, path = Witness(), tmp_path / "live.db"
     with watched(path, witness) as store, long_reading(path):
-        told = 0
         for number in range(6):
             store.latch_halt("x" * 200_000, str(number))
             store.checkpoint()
             assert store._database.value("PRAGMA busy_timeout") == 5000
         assert witness.events().count(Event.DATABASE_LOG_LONG) == 1, "once, not at each cycle"
-        store.latch_halt("x" * 400_000, "the last")
+        store.latch_halt("x" * 1_500_000, "the last")
         with pytest.raises(LogTooLong) as end:
             store.checkpoint()
         assert end.value.exit_code is ExitCode.UNSAFE
