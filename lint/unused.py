@@ -30,6 +30,8 @@ CALLED_FROM_OUTSIDE = (
 OFFERED = (
     # Research, called from a person's own script.
     "run_backtest", "read_candles", "fees",
+    # Strategies, called from a user's own.
+    "hold",
     # What a person or a test counts and adds up to compare with the books.
     "balances_of", "counts", "lines_dropped",
 )  # fmt: skip

@@ -281,6 +281,12 @@ class StrategySection(Section):
         alias="BTCBOT_STRATEGY_PARAMS",
         description="Its parameters; those left out have the strategy's own defaults.",
     )
+    default_stop_ratio: Annotated[Decimal, PlainValidator(decimal("0.001", "0.9"))] = Field(
+        Decimal("0.2"),
+        alias="BTCBOT_DEFAULT_STOP_RATIO",
+        description="A position for which the strategy declares no stop is left when the bid is this far below its "
+        "average cost; also one that another strategy opened.",
+    )
 
 
 class Limits(Section):

@@ -479,6 +479,7 @@ def _live_profile(reading: _Reading, common: CommonProfile, acknowledged_host: s
         crash_loop_starts_max=orders.crash_loop_starts_max,
         crash_loop_window=_duration(orders.crash_loop_window_seconds),
         reconcile_every=_duration(orders.reconcile_seconds),
+        default_stop_ratio=Ratio(strategy.default_stop_ratio),
     )
 
 

@@ -28,6 +28,7 @@ class Event(StrEnum):
     CYCLE_FAILED = "cycle_failed"
     DECISION_RECORDED = "decision_recorded"
     SIGNAL_RAISED = "signal_raised"
+    STRATEGY_FAILED = "strategy_failed"
     INTENT_REFUSED = "intent_refused"
     WARM_UP_COMPLETED = "warm_up_completed"
     # orders

@@ -133,6 +133,7 @@ class LiveProfile:
     crash_loop_starts_max: int
     crash_loop_window: timedelta
     reconcile_every: timedelta
+    default_stop_ratio: Ratio = Ratio(Decimal("0.2"))  # noqa: RUF009 - a number, frozen
 
     @property
     def is_armed_by_settings(self) -> bool:

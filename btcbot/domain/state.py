@@ -14,6 +14,7 @@ from btcbot.domain.orders.evidence import PRICE_OFF_ITS_GRID, Fill
 from btcbot.domain.orders.intents import Purpose, Side
 from btcbot.domain.orders.records import OrderRecord
 from btcbot.domain.orders.states import OrderState
+from btcbot.domain.position import NO_STAY, Stay
 
 ENTRY_MEMORY = timedelta(hours=1)
 MARKS_MAX = 720  # an hour of 5-second cycles
@@ -25,12 +26,11 @@ class InstrumentState:
 
     position: Decimal = ZERO  # base, from our fills or assigned
     cash_flow: Decimal = ZERO  # quote: proceeds less cost, fees and tax; the position at mark added gives the PnL
-    bought: Decimal = ZERO  # base, in all buys since the position was last flat
-    paid: Decimal = ZERO  # quote that these buys cost, without fees and tax
     mark: Decimal | None = None  # the last mid that was fit to decide on
     marks: tuple[tuple[datetime, Decimal], ...] = ()  # within the volatility window, oldest first
     paused_until: datetime | None = None  # by the volatility pause
     entered_at: tuple[datetime, ...] = ()  # entries journaled within the last hour, oldest first
+    stay: Stay = NO_STAY
 
     @property
     def pnl(self) -> Decimal:
@@ -149,6 +149,14 @@ class MarkSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class FloorRaised:
+    """The level below which the rest of a stay is not held; also applied at a start with the one that was kept."""
+
+    pair: str
+    floor: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class VolatilityPaused:
     pair: str
     until: datetime
@@ -184,7 +192,7 @@ class PauseSet:
 
 StateEvent = (
     LedgerOpened | CapitalMoved | OrderChanged | EntryMade | SubmitMade | FillBooked | BooksRestored | BalancesSeen
-    | MarkSeen | VolatilityPaused | DayTurned | PeakRestored | Halted | HaltLifted | PauseSet
+    | MarkSeen | FloorRaised | VolatilityPaused | DayTurned | PeakRestored | Halted | HaltLifted | PauseSet
 )  # fmt: skip
 
 
@@ -211,6 +219,8 @@ def apply(state: TradingState, event: StateEvent) -> TradingState:
             return replace(state, available=dict(available))
         case MarkSeen():
             return _with_mark(state, event)
+        case FloorRaised(pair, floor):
+            return _with_floor(state, pair, floor)
         case VolatilityPaused(pair, until):
             return _with_instrument(state, pair, replace(state.instrument(pair), paused_until=until))
         case DayTurned(day, opening_pnl):
@@ -247,19 +257,23 @@ def _with_entry(state: TradingState, pair: str, at: datetime) -> TradingState:
 def _after_fill(instrument: InstrumentState, fill: Fill) -> InstrumentState:
     sign = 1 if fill.side is Side.BUY else -1
     position = instrument.position + sign * fill.quantity
-    bought, paid = instrument.bought, instrument.paid
-    if position <= 0:
-        bought, paid = ZERO, ZERO
-    elif fill.side is Side.BUY:
-        bought, paid = bought + fill.quantity, paid + fill.notional
+    cash_flow = instrument.cash_flow - sign * fill.notional - fill.fee - fill.tax
     return replace(
         instrument,
         position=position,
-        cash_flow=instrument.cash_flow - sign * fill.notional - fill.fee - fill.tax,
-        bought=bought,
-        paid=paid,
+        cash_flow=cash_flow,
         mark=fill.price,  # until the next mid: after a restart it is the best price there is
+        stay=instrument.stay.after(fill, position, instrument.cash_flow, cash_flow),
     )
+
+
+def _with_floor(state: TradingState, pair: str, floor: Decimal) -> TradingState:
+    """A floor only rises, and only an open stay has one."""
+    instrument = state.instrument(pair)
+    stay = instrument.stay
+    if not stay.is_open or (stay.floor is not None and stay.floor >= floor):
+        return state
+    return _with_instrument(state, pair, replace(instrument, stay=replace(stay, floor=floor)))
 
 
 def _with_mark(state: TradingState, seen: MarkSeen) -> TradingState:

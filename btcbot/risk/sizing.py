@@ -11,7 +11,8 @@ from decimal import Decimal
 from btcbot.domain.instruments import Instrument
 from btcbot.domain.market import Level, MarketView
 from btcbot.domain.money import ZERO, Amount, Price, Quantity, divide_down, round_down
-from btcbot.domain.orders.intents import RESERVATION_STEP
+from btcbot.domain.orders.intents import RESERVATION_STEP, Side
+from btcbot.risk.rules import ENTRY_MARGIN
 from btcbot.risk.view import RiskView
 
 
@@ -39,20 +40,48 @@ def entry_quote(view: RiskView, market: MarketView, notional: Amount) -> Quote |
     return quote if quote is not None and quote.quantity > 0 else None
 
 
-def exit_quote(view: RiskView, market: MarketView) -> Quote | None:
-    """Sell all that is held and not promised to another exit, at the highest bids that fill it, none below the collar.
+def exit_quote(view: RiskView, market: MarketView, wanted: Decimal | None = None) -> Quote | None:
+    """Sell all that is held and not promised to another exit, or so much of it as is wanted.
 
-    Nothing is returned when there is no bid within the collar or not one whole lot to sell.
+    It goes to the highest bids that fill it, none below the collar, and never to an entry of ours that still rests:
+    only bids above that count. Nothing is returned when there is no such bid, or not one whole lot to sell.
     """
-    quantity = market.instrument.quantity_down(max(view.sellable(market.instrument.base), ZERO))
+    sellable = view.sellable(market.instrument.base)
+    quantity = market.instrument.quantity_down(max(sellable if wanted is None else min(wanted, sellable), ZERO))
+    own = own_bid(view)
     quote = None
-    wanted = ZERO
+    taken = ZERO
     for price, level in _bids_within_collar(view, market):
+        if own is not None and price <= own:
+            break
         quote = Quote(price, quantity)
-        wanted += level.quantity
-        if wanted >= quantity:
+        taken += level.quantity
+        if taken >= quantity:
             break
     return quote if quote is not None and quote.quantity > 0 else None
+
+
+def own_bid(view: RiskView) -> Decimal | None:
+    """The highest price at which an unfinished buy of ours may still trade."""
+    return max((order.price for order in view.state.working(view.pair) if order.side is Side.BUY), default=None)
+
+
+def resting_buy(view: RiskView, market: MarketView, price: Price, notional: Amount) -> Quote | None:
+    """A buy that waits at this price, within every cap; nothing where it would take, or be too small to sell again."""
+    if not market.book.asks or price >= market.book.asks[0].price:
+        return None
+    quantity = _quantity_within_caps(view, market.instrument, price, notional)
+    return None if quantity * price < market.instrument.notional_min * ENTRY_MARGIN else Quote(price, quantity)
+
+
+def resting_sell(market: MarketView, price: Price, sellable: Decimal, notional: Decimal | None) -> Quote | None:
+    """A sale that waits at this price, of what can be sold or of one notional of it; nothing where it would take."""
+    instrument = market.instrument
+    if not market.book.bids or price <= market.book.bids[0].price:
+        return None
+    wanted = sellable if notional is None else min(sellable, divide_down(notional, price, instrument.lot_step))
+    quantity = instrument.quantity_down(max(wanted, ZERO))
+    return None if is_dust(instrument, quantity, price) else Quote(price, quantity)
 
 
 def room(view: RiskView) -> Amount:

@@ -15,6 +15,7 @@ RECORDED = frozenset(
         Event.BACKUP_COMPLETED,
         Event.BACKUP_FAILED,
         Event.WARM_UP_COMPLETED,
+        Event.STRATEGY_FAILED,
         Event.SUBMIT_BLOCKED,
         Event.CANCEL_REPEATED,
         Event.CANCEL_LEFT_UNRECORDED,

@@ -30,6 +30,7 @@ from btcbot.market_data.market import MarketData
 from btcbot.persistence.sqlite.live_store import LiveStore, TradingHistory
 from btcbot.services.decision import DecisionParams, DecisionState
 from btcbot.services.event_log import EventLog
+from btcbot.services.floors import with_kept_floors
 from btcbot.services.halting import Halting
 from btcbot.services.live_feed import Vitals
 from btcbot.services.off_record import OffRecordCancels
@@ -39,6 +40,7 @@ from btcbot.services.run_loop import SWEPT, LiveParts, Readiness
 from btcbot.services.runtime import Runtime
 from btcbot.services.trading_book import TradingBook
 from btcbot.services.transfers import TransferBooks, capital_changes
+from btcbot.strategy.protection import StopLoss
 from btcbot.strategy.registry import build_strategy
 
 # Below the exchange's smallest order: what cannot be sold is not a reason to keep a pair.
@@ -86,6 +88,7 @@ def decision_params(profile: LiveProfile) -> DecisionParams:
         candle_interval=profile.common.candle_interval,
         order_age_max=profile.order_age_max,
         fee_ratio=published_ratio(profile.limits.currency),
+        default_stop=StopLoss(profile.default_stop_ratio),
     )
 
 
@@ -109,7 +112,8 @@ class LiveWiring:
         profile, clock = self._profile, self._runtime.clock
         history = self._store.history()
         currency = profile.limits.currency
-        state = DecisionState.at(require_listed(restored_state(history, currency), profile.common.pairs, currency))
+        trading = require_listed(restored_state(history, currency), profile.common.pairs, currency)
+        state = DecisionState.at(with_kept_floors(self._store, trading))
         book = TradingBook(self._store.journal, state, self._observer)
         reconciler = Reconciler(
             book, self._store.ledger_balances, execution.reader, profile.common.pairs, profile.common.deployment_id,

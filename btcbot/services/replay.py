@@ -26,6 +26,7 @@ from btcbot.risk.gate import Refused
 from btcbot.services.decision import CyclePlan, DecisionParams, DecisionState, decide
 from btcbot.services.replay_content import decision_hash
 from btcbot.services.replay_tape import read_beginning, read_inputs
+from btcbot.strategy.code import Code
 
 UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, BtcbotError)
 SHOWN = 16  # characters of a hash
@@ -77,8 +78,10 @@ class ReplayReport:
         return not self.different
 
 
-def replay(path: Path, begin: str | None = None, end: str | None = None) -> ReplayReport:
+def replay(path: Path, begin: str | None = None, end: str | None = None, code: Code | None = None) -> ReplayReport:
     """Replay the cycles from `begin` to `end`, ids or numbers, both included; all of them where nothing is said.
+
+    Decisions of a strategy in Python need its `code`, the very same; without it they cannot be made again.
 
     Raises `OwnershipError` for what is not live's database, and `NotOnRecord` for a cycle that it does not have.
     """
@@ -87,7 +90,7 @@ def replay(path: Path, begin: str | None = None, end: str | None = None) -> Repl
     equal = 0
     with story_of(path) as story:
         first, last = _bounds(story, begin, end)
-        for cycle in replayed(story, first, last):
+        for cycle in replayed(story, first, last, code):
             if cycle.differences:
                 _lengthen(different, cycle, cycle.differences, are_one=True)
             elif cycle.untold is not None:
@@ -106,9 +109,9 @@ def _lengthen(stretches: list[Stretch], cycle: Replayed, what: tuple[str, ...], 
         stretches.append(Stretch(cycle.number, cycle.number, cycle.cycle_id, what))
 
 
-def replayed(story: Story, first: int, last: int) -> Iterator[Replayed]:
+def replayed(story: Story, first: int, last: int, code: Code | None = None) -> Iterator[Replayed]:
     """Each cycle from `first` to `last`. What came before is replayed as far back as its state was stored."""
-    player = _Player()
+    player = _Player(code)
     for records in story.cycles(story.beginning(first) or first, last):
         cycle = player.play(records)
         if cycle.number >= first:
@@ -118,7 +121,8 @@ def replayed(story: Story, first: int, last: int) -> Iterator[Replayed]:
 class _Player:
     """Goes from cycle to cycle; knows the state as long as the records tell it."""
 
-    def __init__(self) -> None:
+    def __init__(self, code: Code | None) -> None:
+        self._code = code
         self._params: DecisionParams | None = None
         self._state: DecisionState | None = None
 
@@ -140,6 +144,12 @@ class _Player:
         if decision.state is not None:
             beginning = read_beginning(decision.state)
             self._params, self._state = beginning.params, beginning.state
+            if (code := beginning.params.strategy.code) is not None:
+                if self._code is None or self._code.identity != code.identity:
+                    self._state = None
+                    return Replayed(cycle.id, cycle.cycle_id, None, (), _code_is_missing(code))
+                strategy = replace(beginning.params.strategy, code=self._code)
+                self._params = replace(beginning.params, strategy=strategy)
         if self._state is None or self._params is None:
             return Replayed(cycle.id, cycle.cycle_id, None, (), "the state before it is not known")
         if cycle.snapshot_id is None:
@@ -149,6 +159,13 @@ class _Player:
         self._state = _after(plan.state, inputs.after)
         differences = (*_differences(records, plan), *_standing_differences(records, self._state.trading))
         return Replayed(cycle.id, cycle.cycle_id, Decided(self._params, snapshot, plan), differences)
+
+
+def _code_is_missing(code: Code) -> str:
+    return (
+        f"its strategy is code, {code.reference} with sha256 {code.digest[:SHOWN]}, and that is not what the settings "
+        "name now"
+    )
 
 
 def _after(state: DecisionState, events: Iterable[StateEvent]) -> DecisionState:

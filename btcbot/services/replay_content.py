@@ -15,10 +15,12 @@ from typing import TypeVar
 from btcbot.domain.money import Amount, plain
 from btcbot.domain.orders.intents import ApprovedOrderIntent
 from btcbot.domain.orders.records import OrderRecord
+from btcbot.domain.position import Stay
 from btcbot.domain.signals import Signal
 from btcbot.domain.state import InstrumentState, TradingState
 from btcbot.risk.gate import Refused
 from btcbot.services.decision import CyclePlan, DecisionState
+from btcbot.strategy.strategy import IndicatorState
 
 N = TypeVar("N", bound=str)
 
@@ -43,6 +45,7 @@ def parts_of(plan: CyclePlan) -> dict[str, object]:
         "notes": list(plan.notes),
         "halt_reason": plan.halt_reason,
         "stops": _by_name(plan.stops),
+        "failures": [[failure.pair, failure.error, failure.in_a_row] for failure in plan.failures],
         "state": _state(plan.state),
     }
 
@@ -65,10 +68,14 @@ def _verdict(verdict: ApprovedOrderIntent | Refused) -> list[object]:
 def _state(state: DecisionState) -> list[object]:
     return [
         _trading(state.trading),
-        {pair: [each.candles, repr(each.values)] for pair, each in sorted(state.indicators.items())},
+        {pair: _indicators(each) for pair, each in sorted(state.indicators.items())},
         {pair: _moment(seen) for pair, seen in sorted(state.candles_seen.items())},
         _by_name(state.suspects),
     ]
+
+
+def _indicators(state: IndicatorState) -> list[object]:
+    return [state.candles, repr(state.program.values), repr(state.said)]
 
 
 def _trading(state: TradingState) -> list[object]:
@@ -91,11 +98,23 @@ def _trading(state: TradingState) -> list[object]:
 def _instrument(state: InstrumentState) -> list[object]:
     marks = state.marks
     return [
-        plain(state.position), plain(state.cash_flow), plain(state.bought), plain(state.paid),
+        plain(state.position), plain(state.cash_flow), _stay(state.stay),
         None if state.mark is None else plain(state.mark),
         [len(marks), *(_moment(at) for at, _ in (marks[:1] + marks[-1:]))],
         None if state.paused_until is None else _moment(state.paused_until),
         [_moment(at) for at in state.entered_at],
+    ]  # fmt: skip
+
+
+def _stay(stay: Stay) -> list[object]:
+    numbers = (
+        stay.bought, stay.paid, stay.cash_before, stay.floor, stay.last_price, stay.last_bought_price, stay.left_price,
+        stay.left_result,
+    )  # fmt: skip
+    moments = (stay.opened_at, stay.last_bought_at, stay.last_sold_at, stay.left_at)
+    return [
+        *(None if number is None else plain(number) for number in numbers),
+        *(None if moment is None else _moment(moment) for moment in moments), list(stay.entry_orders),
     ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from btcbot.strategy.code import Code, not_loaded
 from btcbot.strategy.language import Condition, Node, ProgramState, Series
 
 T = TypeVar("T")
@@ -76,6 +77,8 @@ def _form_of(kind: Any) -> Form:
         return Form(lambda member: member.value, kind)
     if kind is ProgramState:  # its memories are of many shapes, which it knows itself
         return Form(ProgramState.written, ProgramState.read)
+    if kind is Code:
+        return _FORM_OF_CODE
     if dataclasses.is_dataclass(kind):
         return _form_of_fact(kind)
     raise TypeError(f"{kind} has no form in records")
@@ -137,6 +140,13 @@ def _form_of_fact(kind: Any) -> Form:
         return kind(**{field.name: form.read(written[field.name]) for field, form in fields if field.name in written})
 
     return Form(write, read)
+
+
+# Records name code and never hold it: whoever reads them finds it again by its identity, or cannot call it.
+_FORM_OF_CODE = Form(
+    lambda code: [code.reference, code.digest, code.params, code.candles],
+    lambda written: Code(written[0], written[1], written[2], written[3], not_loaded),
+)
 
 
 def _is_default(field: "dataclasses.Field[Any]", value: Any) -> bool:

@@ -46,6 +46,7 @@ from btcbot.persistence.sqlite.live_store import LiveStore
 from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork
 from btcbot.services.decision import CyclePlan, DecisionParams, decide, warm_up
 from btcbot.services.event_log import EventLog
+from btcbot.services.floors import keep_floors
 from btcbot.services.halting import Halting
 from btcbot.services.live_feed import Vitals
 from btcbot.services.off_record import OffRecordCancels
@@ -305,6 +306,7 @@ class RunLoopService:
         events = self._parts.events.kept()
         for event, detail in events:
             unit.add_event(event, detail)
+        keep_floors(self._store, unit, self._book.state.trading)
         unit.add_decision(self._book.tape.record())
         unit.commit()
         self._book.tape.committed()
@@ -414,6 +416,10 @@ class RunLoopService:
             unit.add_signal(signal)
             self._observer.observed(
                 Event.SIGNAL_RAISED, pair=signal.pair, direction=str(signal.direction), reason=signal.reason
+            )
+        for failure in plan.failures:
+            self._observer.observed(
+                Event.STRATEGY_FAILED, pair=failure.pair, detail=failure.error, in_a_row=failure.in_a_row
             )
         for verdict in plan.verdicts:
             intent = verdict.intent

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from btcbot.domain.money import Amount, Asset, Ratio
 from btcbot.strategy.language import CLOSE, crosses_above, ema
 from btcbot.strategy.params import PlainDecimal, StrategyParams
-from btcbot.strategy.protection import StopLoss
+from btcbot.strategy.protection import PositionRules, StopLoss
 from btcbot.strategy.strategy import Strategy
 
 NAME = "ema_cross"
@@ -45,5 +45,5 @@ def ema_cross(params: EmaCrossParams, currency: Asset) -> Strategy:
         notional=Amount(params.notional, currency),
         adds_to_position=params.adds_to_position,
         shown=(("fast", fast), ("slow", slow)),
-        stop_loss=StopLoss(Ratio(params.stop_loss_ratio)),
+        rules=PositionRules(stop_loss=StopLoss(Ratio(params.stop_loss_ratio))),
     )

@@ -3,12 +3,16 @@
 A sealed checkpoint is a link of the hash chain that holds these sums, so that a start adds up what came after it and
 not a year of trading. It is written by nobody but the process that did the adding; `verify_checkpoints` adds everything
 up again.
+
+Checkpoints of the first form know nothing of stays: a start adds up anew what such a one holds, and seals the second
+form when the next is due.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from btcbot.domain.fees import FeesPaid
 from btcbot.domain.ledger import EntryKind
@@ -16,12 +20,15 @@ from btcbot.domain.money import ZERO, Asset, Ratio, parse, plain
 from btcbot.domain.orders.evidence import Fill
 from btcbot.domain.orders.intents import Side
 from btcbot.domain.orders.journaling import Holdings
+from btcbot.domain.position import Stay
 from btcbot.domain.state import BooksRestored, FillBooked, InstrumentState, TradingState, apply
 from btcbot.persistence.sqlite.chain import Readable
 from btcbot.persistence.sqlite.errors import TamperedRecords
+from btcbot.persistence.sqlite.fields import read_utc, utc_text
 from btcbot.persistence.sqlite.models import Checkpoints, Columns, Fills
 from btcbot.persistence.sqlite.recorder import Recorder, json_text
 
+FORM = 2
 LINKS_PER_CHECKPOINT = 5_000  # half of what a start hashes anew, so that all it reads beyond a checkpoint is hashed
 _FILL_COLUMNS = Columns(
     Fills.id, Fills.trade_id, Fills.exchange_order_id, Fills.client_order_id, Fills.pair, Fills.side, Fills.price,
@@ -53,7 +60,7 @@ class Books:
         """As it is sealed: the same sums are the same text."""
         return json_text(
             {
-                "instruments": {pair: _told(state) for pair, state in self.trading.instruments.items()},
+                "form": FORM, "instruments": {pair: _told(state) for pair, state in self.trading.instruments.items()},
                 "fees": [str(ratio) for ratio in self.trading.fees.ratios],
                 "sums": _plain(self.sums), "opening": _plain(self.opening), "transfers": _plain(self.transfers),
             }
@@ -61,6 +68,10 @@ class Books:
 
 
 NO_BOOKS = Books()
+_STAY_NUMBERS = (
+    "bought", "paid", "cash_before", "last_price", "last_bought_price", "left_price", "left_result",
+)  # fmt: skip
+_STAY_MOMENTS = ("opened_at", "last_bought_at", "last_sold_at", "left_at")
 
 
 def read_books(last_fill_id: int, last_ledger_id: int, text: str) -> Books:
@@ -118,7 +129,7 @@ class BookKeeper:
             "SELECT chain_sequence, last_fill_id, last_ledger_id, books FROM checkpoints ORDER BY id DESC LIMIT 1"
         ).fetchone()
         self._sealed_at_link = 0 if row is None else int(row[0])
-        self.sealed = NO_BOOKS if row is None else read_books(row[1], row[2], row[3])
+        self.sealed = NO_BOOKS if row is None or not _is_of_this_form(row[3]) else read_books(row[1], row[2], row[3])
         self._books = self.sealed
         self._bookings = -1  # nothing was added up yet
 
@@ -149,23 +160,47 @@ def verify_checkpoints(connection: Readable) -> None:
         "SELECT id, last_fill_id, last_ledger_id, books FROM checkpoints ORDER BY id"
     ):
         books = extended(connection, books, fill_id, ledger_id)
-        if books.text() != text:
+        told = books.text()
+        if told != text and (_is_of_this_form(text) or _without_stays(told) != _without_stays(text)):
             raise TamperedRecords(f"checkpoint {number} does not hold what the fills and the ledger add up to")
 
 
-def _read(numbers: Mapping[str, str]) -> InstrumentState:
-    position, cash_flow, bought, paid, mark = (
-        parse(numbers[name]) for name in ("position", "cash_flow", "bought", "paid", "mark")
-    )
-    return InstrumentState(position, cash_flow, bought, paid, mark)
+def _is_of_this_form(text: str) -> bool:
+    return bool(json.loads(text).get("form", 1) == FORM)
 
 
-def _told(state: InstrumentState) -> dict[str, str]:
+def _without_stays(text: str) -> Mapping[str, object]:
+    """What both forms say alike: all but what belongs to a stay."""
+    held = json.loads(text)
+    shared = ("position", "cash_flow", "mark")
+    instruments = {pair: [numbers[name] for name in shared] for pair, numbers in held["instruments"].items()}
+    return {**{name: part for name, part in held.items() if name != "form"}, "instruments": instruments}
+
+
+def _read(numbers: Mapping[str, Any]) -> InstrumentState:
+    position, cash_flow, mark = (parse(numbers[name]) for name in ("position", "cash_flow", "mark"))
+    return InstrumentState(position, cash_flow, mark, stay=_read_stay(numbers["stay"]))
+
+
+def _told(state: InstrumentState) -> dict[str, object]:
     assert state.mark is not None, "the first fill of an instrument leaves a mark"
     return {
-        "position": plain(state.position), "cash_flow": plain(state.cash_flow), "bought": plain(state.bought),
-        "paid": plain(state.paid), "mark": plain(state.mark),
+        "position": plain(state.position), "cash_flow": plain(state.cash_flow), "mark": plain(state.mark),
+        "stay": _stay_told(state.stay),
     }  # fmt: skip
+
+
+def _read_stay(held: Mapping[str, Any]) -> Stay:
+    numbers: dict[str, Any] = {name: parse(held[name]) for name in _STAY_NUMBERS if name in held}
+    moments: dict[str, Any] = {name: read_utc(held[name]) for name in _STAY_MOMENTS if name in held}
+    return Stay(entry_orders=tuple(held["entry_orders"]), **numbers, **moments)
+
+
+def _stay_told(stay: Stay) -> dict[str, object]:
+    """Without what is not known; a floor comes from readings and not from the books."""
+    numbers = {name: plain(number) for name in _STAY_NUMBERS if (number := getattr(stay, name)) is not None}
+    moments = {name: utc_text(moment) for name in _STAY_MOMENTS if (moment := getattr(stay, name)) is not None}
+    return {"entry_orders": list(stay.entry_orders), **numbers, **moments}
 
 
 def _plain(numbers: Mapping[Asset, Decimal]) -> dict[str, str]:

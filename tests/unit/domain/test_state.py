@@ -173,8 +173,8 @@ def test_what_was_paid_counts_from_the_last_time_that_nothing_was_held() -> None
     again = FillBooked(fill(3, quantity="0.02", price="900000"))
     half = FillBooked(fill(4, side=Side.SELL, quantity="0.01", price="950000"))
     held = having(bought, sold, again, half).instrument("BTCTRY")
-    assert (held.position, held.bought, held.paid) == (parse("0.01"), parse("0.02"), parse("18000"))
-    assert having(bought, sold).instrument("BTCTRY").paid == 0
+    assert (held.position, held.stay.bought, held.stay.paid) == (parse("0.01"), parse("0.02"), parse("18000"))
+    assert having(bought, sold).instrument("BTCTRY").stay.paid == 0
 
 
 def test_the_first_reason_to_halt_stays_until_a_person_lifts_it() -> None:

@@ -26,14 +26,14 @@ from btcbot.services.live_wiring import LiveWiring
 from btcbot.services.run_loop import LiveParts, RunLoopService
 from btcbot.services.runtime import LoopSleeper, Runtime
 from btcbot.strategy.language import CLOSE
-from btcbot.strategy.protection import StopLoss
+from btcbot.strategy.protection import PositionRules, StopLoss
 from btcbot.strategy.strategy import Strategy
 from tests.unit.persistence.world import START, Clock, CountedIds, Witness, instrument, live_store
 from tests.unit.services.world import LIMITS, PAIR, ScriptedExecution, ScriptedReader, live_profile
 
 MINUTE = timedelta(minutes=1)
 BUYS = Strategy("buys", CLOSE > 0.0, CLOSE < 0.0, amount("1000 TRY"), False, ())
-GUARDED = replace(BUYS, name="guarded", stop_loss=StopLoss(Ratio(Decimal("0.01"))))
+GUARDED = replace(BUYS, name="guarded", rules=PositionRules(stop_loss=StopLoss(Ratio(Decimal("0.01")))))
 HOLDS = Strategy("holds", CLOSE < 0.0, CLOSE < 0.0, amount("1000 TRY"), False, ())
 
 

@@ -22,7 +22,7 @@ def strategy(**params: object) -> Strategy:
 def directions(made: Strategy, closes: list[int]) -> list[Direction]:
     state, said = made.initial(), []
     for minute, close in enumerate(closes):
-        state = made.step(state, candle(minute, close))
+        state = made.step("BTCTRY", state, candle(minute, close))
         said.append(made.signal("BTCTRY", state).direction)
     return said
 
@@ -48,7 +48,7 @@ def test_a_buy_carries_the_notional_and_the_numbers() -> None:
     made = strategy(fast=1, slow=2, notional="750.5")
     state = made.initial()
     for minute, close in enumerate([*([100] * made.warm_up), 90, 120]):
-        state = made.step(state, candle(minute, close))
+        state = made.step("BTCTRY", state, candle(minute, close))
     signal = made.signal("BTCTRY", state)
     assert (signal.direction, signal.notional) == (Direction.BUY, amount("750.5 TRY"))
     assert signal.reason.startswith("ema_cross: fast=120.0, slow=")
