@@ -119,7 +119,7 @@ LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --generat
 
 lock:
 	$(LOCK) --group build --output-file requirements/run.lock
-	$(LOCK) --group dev --constraint requirements/run.lock --output-file requirements/dev.lock
+	$(LOCK) --group dev --extra research --constraint requirements/run.lock --output-file requirements/dev.lock
 	$(subst pyproject.toml ,,$(LOCK)) --group peers --output-file requirements/peers.lock
 
 clean:

@@ -281,6 +281,44 @@ def report(
 
 
 @app.command()
+def backtest(
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="Its name, as BTCBOT_STRATEGY has it.")],
+    data: Annotated[
+        list[str],
+        typer.Option(
+            "--data", metavar="[PAIR=]FILE", help="Recorded candles, CSV, plain or gzipped; again for more pairs."
+        ),
+    ],
+    params: Annotated[
+        str | None, typer.Option("--params", metavar="JSON", help="As BTCBOT_STRATEGY_PARAMS; else the shipped ones.")
+    ] = None,
+    capital: Annotated[
+        str, typer.Option("--capital", metavar="AMOUNT", help="What it begins with, in the currency of the pairs.")
+    ] = "20000 TRY",
+    limit: Annotated[
+        list[str] | None,
+        typer.Option("--limit", metavar="NAME=NUMBER", help="Instead of a shipped limit: order_notional_max=10000."),
+    ] = None,
+    rates: Annotated[
+        str | None, typer.Option("--rates", metavar="FILE", help="What a dollar cost, by day: for the view in dollars.")
+    ] = None,
+    to_the_end: Annotated[
+        bool, typer.Option("--to-the-end", help="No breaker halts: what the strategy does when nobody stops it.")
+    ] = False,
+    report: Annotated[
+        str | None, typer.Option("--report", metavar="DIR", help="Also write a page with a plot there.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one line of JSON.")] = False,
+) -> int:
+    """Try STRATEGY on recorded candles with live's own decisions and limits. Says what it lost and what it earned."""
+    from btcbot.cli.backtest import Said
+    from btcbot.cli.backtest import backtest as try_out
+
+    said = Said(strategy, data, params, capital, limit or [], rates, to_the_end, report, as_json)
+    return conclude(lambda desk: try_out(desk, said), "backtest", is_worker=False)
+
+
+@app.command()
 def version() -> int:
     """Say which btcbot this is."""
     sys.stdout.write(f"btcbot {__version__}\n")

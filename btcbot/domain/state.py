@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from btcbot.domain.fees import FeesPaid
-from btcbot.domain.money import ZERO, Amount, Asset, round_ratio
+from btcbot.domain.money import ZERO, Amount, Asset
 from btcbot.domain.orders.evidence import PRICE_OFF_ITS_GRID, Fill
 from btcbot.domain.orders.intents import Purpose, Side
 from btcbot.domain.orders.records import OrderRecord
@@ -79,13 +79,6 @@ class TradingState:
     @property
     def day_pnl(self) -> Decimal:
         return self.pnl - self.day_opening_pnl
-
-    @property
-    def drawdown_ratio(self) -> Decimal:
-        """Fall from the peak of equity, as a fraction of that peak."""
-        if self.equity_peak <= 0:
-            return ZERO
-        return round_ratio(self.equity_peak - self.equity, self.equity_peak)
 
 
 @dataclass(frozen=True, slots=True)

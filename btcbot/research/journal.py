@@ -1,6 +1,6 @@
 """The journal of a backtest: the same life of orders as the durable one, kept in memory and gone with the process."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from btcbot.domain.ledger import LedgerEntry, entries_of_fill
@@ -37,6 +37,11 @@ class MemoryJournal:
         self._clock = clock
         self._ids = ids
         self._orders: dict[str, OrderRecord] = {}  # oldest first
+        self._unfinished: dict[str, OrderRecord] = {}  # those of them that are not over
+        self._decisions: set[str] = set()  # that made an order
+        self._places: dict[str, int] = {}  # the order in which they came
+        self._by_label: dict[str, str] = {}
+        self._by_exchange_id: dict[int, str] = {}
         self._assets: dict[str, tuple[Asset, Asset]] = {}  # base and quote, by order id
         self._holdings = Holdings()
         self._sequence = 0
@@ -47,7 +52,7 @@ class MemoryJournal:
     def intent(self, approved: ApprovedOrderIntent) -> JournaledOrder:
         """Take the order in and hold its reservation, or raise `ReservationRefused`."""
         wanted = approved.intent
-        if self._find(lambda order: order.decision_id == wanted.decision_id) is not None:
+        if wanted.decision_id in self._decisions:
             raise ReservationRefused(f"decision {wanted.decision_id} has made its one order already")
         require_reservable(approved, self.unfinished(), self._holdings, self._limits)
         at = self._clock.now()
@@ -58,9 +63,9 @@ class MemoryJournal:
             quantity=wanted.quantity, price=wanted.price, reservation=approved.reservation, state=OrderState.INTENT,
             created_at=at, changed_at=at,
         )  # fmt: skip
-        self._orders[order.order_id] = order
+        self._decisions.add(order.decision_id)
         self._assets[order.order_id] = (wanted.instrument.base, wanted.instrument.quote)
-        return _journaled(order)
+        return _journaled(self._keep(order, ()))
 
     def not_sent(self, order: JournaledOrder, reason: str) -> OrderRecord:
         """INTENT → NOT_SENT, with its reason; the reservation ends."""
@@ -96,14 +101,14 @@ class MemoryJournal:
         return self._orders[order_id]
 
     def by_label(self, client_order_id: str) -> OrderRecord | None:
-        return self._find(lambda order: order.client_order_id == client_order_id)
+        return self._known(self._by_label.get(client_order_id))
 
     def by_exchange_id(self, exchange_order_id: int) -> OrderRecord | None:
-        return self._find(lambda order: order.exchange_order_id == exchange_order_id)
+        return self._known(self._by_exchange_id.get(exchange_order_id))
 
     def unfinished(self) -> Sequence[OrderRecord]:
         """Every order that is not over, oldest first."""
-        return tuple(order for order in self._orders.values() if not order.is_terminal)
+        return tuple(sorted(self._unfinished.values(), key=lambda order: self._places[order.order_id]))
 
     def counters(self) -> Mapping[str, int]:
         """How many orders are in each state; a state without orders counts zero."""
@@ -128,12 +133,21 @@ class MemoryJournal:
             self._holdings = self._holdings.after(fill)
 
     def _keep(self, order: OrderRecord, steps: Sequence[Step]) -> OrderRecord:
-        self._orders[order.order_id] = order
-        self.steps.extend((order.order_id, step) for step in steps)
+        order_id = order.order_id
+        self._orders[order_id] = order
+        self._places.setdefault(order_id, len(self._places))
+        self._by_label.setdefault(order.client_order_id, order_id)
+        if order.exchange_order_id is not None:
+            self._by_exchange_id.setdefault(order.exchange_order_id, order_id)
+        if order.is_terminal:
+            self._unfinished.pop(order_id, None)
+        else:
+            self._unfinished[order_id] = order
+        self.steps.extend((order_id, step) for step in steps)
         return order
 
-    def _find(self, is_wanted: Callable[[OrderRecord], bool]) -> OrderRecord | None:
-        return next(filter(is_wanted, self._orders.values()), None)
+    def _known(self, order_id: str | None) -> OrderRecord | None:
+        return None if order_id is None else self._orders[order_id]
 
 
 def _journaled(order: OrderRecord) -> JournaledOrder:

@@ -73,14 +73,6 @@ def test_equity_follows_capital_marks_and_transfers() -> None:
     assert (state.equity, state.equity_peak) == (parse("49000"), parse("51000"))
 
 
-@pytest.mark.parametrize(
-    ("peak", "capital", "ratio"), [("0", "0", "0"), ("100", "75", "0.25"), ("100", "100", "0"), ("100", "-25", "1.25")]
-)
-def test_the_drawdown_is_the_fall_from_the_peak(peak: str, capital: str, ratio: str) -> None:
-    state = TradingState(TRY, capital=parse(capital), equity_peak=parse(peak))
-    assert state.drawdown_ratio == parse(ratio)
-
-
 def test_the_peak_of_before_a_restart_is_not_forgotten() -> None:
     assert having(LedgerOpened(parse("100")), PeakRestored(parse("120"))).equity_peak == parse("120")
     assert having(PeakRestored(parse("120")), LedgerOpened(parse("100"))).equity_peak == parse("120")

@@ -1,116 +1,139 @@
-"""A backtest decides as live does, books every fill, and adds up."""
+"""A backtest decides as live does, sees nothing of the future, books every fill, and adds up."""
 
-import gzip
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
-from random import Random
 
 import pytest
 
-from btcbot.domain.market import Candle
-from btcbot.domain.money import Ratio, amount, parse
-from btcbot.domain.orders.evidence import Fill
+from btcbot.domain.money import amount, parse
 from btcbot.domain.orders.intents import Side
-from btcbot.research.backtest import BacktestReport, FillModel, run_backtest
-from btcbot.research.history import MalformedHistory, read_candles
+from btcbot.domain.profiles import RiskLimits
+from btcbot.research.backtest import BacktestRun, HistoryTooShort, run_backtest
+from btcbot.research.history import History
+from btcbot.research.limits import shipped_limits, without_breakers
 from btcbot.services.decision import DecisionParams
+from btcbot.simulation.generator import CHARACTERS
 from btcbot.strategy.ema_cross import EmaCrossParams, ema_cross
-from tests.unit.domain.builders import BTC_TRY, ETH_TRY, FEE_RATIO, LIMITS, MINUTE, TRY, candle
+from tests.unit.domain.builders import FEE_RATIO, TRY
+from tests.unit.research.recordings import HOUR, flat, hours, walk, without
 
 STRATEGY = ema_cross(EmaCrossParams(fast=1, slow=2), TRY)
-PARAMS = DecisionParams(STRATEGY, ("BTCTRY", "ETHTRY"), LIMITS, MINUTE, timedelta(seconds=60), FEE_RATIO)
-MODEL = FillModel(Ratio(parse("0.0001")), FEE_RATIO)
-CAPITAL = amount("100000 TRY")
+CAPITAL = amount("20000 TRY")
+LIMITS = without_breakers(shipped_limits(TRY), CAPITAL)
+WARM = STRATEGY.warm_up
 
 
-def history(*closes: int, volume: str = "10") -> list[Candle]:
-    flat = [1_000_000] * STRATEGY.warm_up
-    return [replace(candle(minute, close), volume=parse(volume)) for minute, close in enumerate([*flat, *closes])]
+def run(*histories: History, limits: RiskLimits = LIMITS) -> BacktestRun:
+    pairs = tuple(history.pair for history in histories)
+    params = DecisionParams(STRATEGY, pairs, limits, HOUR, timedelta(seconds=60), FEE_RATIO)
+    return run_backtest(histories, {pair: CHARACTERS[pair].listing for pair in pairs}, params, CAPITAL)
 
 
-def run(candles: Sequence[Candle], params: DecisionParams = PARAMS, model: FillModel = MODEL) -> BacktestReport:
-    instruments = {"BTCTRY": BTC_TRY, "ETHTRY": ETH_TRY}
-    return run_backtest({"BTCTRY": candles}, instruments, params, CAPITAL, model)
+def trip(*texts: str) -> History:
+    """Flat until warm, then what the test says."""
+    return hours(*flat(WARM), *texts)
 
 
-def walk(seed: int, length: int = 300) -> list[Candle]:
-    chance, price, closes = Random(seed), 1_000_000.0, []
-    for _ in range(length):
-        price *= 1 + chance.gauss(0, 0.001)
-        closes.append(int(price))
-    return history(*closes)
+def sides(of: BacktestRun) -> list[Side]:
+    return [each.fill.side for each in of.executions]
 
 
-def cash_moved(fills: Sequence[Fill]) -> Decimal:
-    return sum(
-        ((one.notional if one.side is Side.SELL else -one.notional) - one.fee - one.tax for one in fills),
-        start=Decimal(0),
-    )
+def test_a_closed_candle_is_acted_on_in_the_next_one_at_its_prices() -> None:
+    """The candle that crosses closes at a million; the next one opens two percent lower, and there it is bought."""
+    history = trip("990000 990000 990000 990000", "990000 1000000 990000 1000000", "980000 981000 979000 980000")
+    first = run(history).executions[0].fill
+    opened_at = history.candles[-1].opened_at
+    assert opened_at < first.time_exchange < opened_at + timedelta(seconds=5)
+    assert first.price == parse("980245")  # the ask of the next candle, not of the one that gave the signal
+    assert (first.fee + first.tax) == pytest.approx(first.notional * FEE_RATIO, abs=Decimal("0.0000001"))
 
 
-def test_a_round_trip_pays_spread_and_fee() -> None:
-    report = run(history(999_000, 1_000_000, 999_000))
-    assert [(one.side, one.price) for one in report.fills] == [
-        (Side.BUY, parse("1000100")),
-        (Side.SELL, parse("998900")),
-    ]
-    assert report.pnl.number == cash_moved(report.fills) < 0
-    assert report.fees.number == sum(one.fee + one.tax for one in report.fills)
-    assert (report.orders, report.refused, report.halt_reason) == (2, 0, None)
+@pytest.mark.parametrize("seed", range(2))
+def test_what_comes_later_changes_nothing_that_was_done_before(seed: int) -> None:
+    """No look-ahead: another future after an hour, and everything up to that hour stays as it was."""
+    history, cut = walk(seed), 120
+    other = replace(history, candles=(*history.candles[:cut], *walk(seed + 100).candles[cut:]))
+    ends_at = history.candles[cut].opened_at
+    one, two = run(history), run(other)
+    before = [each for each in one.executions if each.fill.time_exchange <= ends_at]
+    assert before == [each for each in two.executions if each.fill.time_exchange <= ends_at]
+    assert len(before) > 10
+    assert [p for p in one.points if p.at <= ends_at] == [p for p in two.points if p.at <= ends_at]
+    assert one.executions != two.executions
 
 
-def test_what_the_book_does_not_hold_is_not_filled() -> None:
-    report = run(history(999_000, 1_000_000, volume="0.0005"))
-    assert [one.quantity for one in report.fills] == [parse("0.0005")]
+@pytest.mark.parametrize("seed", range(2))
+def test_the_same_candles_give_the_same_run_and_it_adds_up(seed: int) -> None:
+    history = walk(seed)
+    told = run(history)
+    assert told == run(history)
+    fills = [each.fill for each in told.executions]
+    assert len(fills) > 20
+    signs = [(1 if fill.side is Side.BUY else -1, fill) for fill in fills]
+    held = sum((sign * fill.quantity for sign, fill in signs), start=Decimal(0))
+    cash = CAPITAL.number + sum((-sign * fill.notional - fill.fee - fill.tax for sign, fill in signs), start=Decimal(0))
+    assert held >= 0
+    assert told.points[-1].equity == cash + told.points[-1].exposure
+    assert len(told.points) == told.candles + 1 == len(history.candles) - WARM + 1
 
 
-def test_without_volume_there_is_no_book_and_no_order() -> None:
-    report = run(history(999_000, 1_000_000, volume="0"))
-    assert (report.orders, report.fills) == (0, ())
+def test_a_stop_is_left_near_its_level_and_not_at_the_low() -> None:
+    entry = ("990000 990000 990000 990000", "990000 1000000 990000 1000000", "1000000 1001000 999000 1001000")
+    told = run(trip(*entry, "1001000 1001000 800000 990000"))
+    bought, sold = told.executions[0].fill, told.executions[-1].fill
+    assert sides(told)[0] is Side.BUY
+    assert sides(told)[-1] is Side.SELL
+    assert bought.price * Decimal("0.945") < sold.price <= bought.price * Decimal("0.951")
+    assert timedelta() < sold.time_exchange - told.ends_at + HOUR < 2 * HOUR / 3
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_same_candles_give_the_same_report_and_it_adds_up(seed: int) -> None:
-    report = run(walk(seed))
-    assert report == run(walk(seed))
-    assert len(report.fills) > 20
-    held = sum((one.quantity if one.side is Side.BUY else -one.quantity for one in report.fills), start=Decimal(0))
-    if held == 0:
-        assert report.pnl.number == cash_moved(report.fills)
-    assert 0 <= held * 1_000_000 <= LIMITS.position_notional_max.number
-    assert len(report.equity) == report.candles == 300 + STRATEGY.warm_up
+def test_a_stop_that_the_market_jumps_over_is_left_where_it_lands() -> None:
+    entry = ("990000 990000 990000 990000", "990000 1000000 990000 1000000", "1000000 1001000 999000 1001000")
+    told = run(trip(*entry, "900000 901000 899000 900000"))
+    assert told.executions[-1].fill.side is Side.SELL
+    assert told.executions[-1].fill.price < 900_000
 
 
-def test_a_breaker_that_trips_ends_the_trading() -> None:
-    dear = replace(PARAMS, limits=replace(LIMITS, day_loss_max=amount("10 TRY")))
-    report = run(walk(1), params=dear)
-    assert str(report.halt_reason).startswith("day_loss_at_max")
-    assert len(report.fills) < len(run(walk(1)).fills)
+def test_without_volume_nothing_is_bought() -> None:
+    dry = [f"{text} 0" for text in ("990000 990000 990000 990000", "990000 1000000 990000 1000000")]
+    told = run(trip(*dry, "1000000 1000000 1000000 1000000 0"))
+    assert told.executions == ()
 
 
-def test_candles_are_read_from_plain_and_gzipped_files(tmp_path: Path) -> None:
-    text = "time,open,high,low,close,volume\n1767603600000,1,3,0.5,2.0,10\n"
-    (tmp_path / "plain.csv").write_text(text, encoding="utf-8")
-    (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(text.encode()))
-    expected = replace(candle(0, 2), open=Decimal(1), high=Decimal(3), low=parse("0.5"), volume=Decimal(10))
-    assert read_candles(tmp_path / "plain.csv") == read_candles(tmp_path / "packed.csv.gz") == (expected,)
+def test_a_hole_is_told_and_nothing_happens_in_it() -> None:
+    history = without(walk(1), 100, 130)
+    told = run(history)
+    (gap,) = told.gaps["BTCTRY"]
+    assert (gap.opened_at, gap.candles) == (history.candles[99].opened_at + HOUR, 30)
+    within = [
+        each for each in told.executions
+        if gap.opened_at + timedelta(seconds=5) < each.fill.time_exchange < gap.opened_at + 30 * HOUR
+    ]  # fmt: skip
+    assert within == []
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "lacks one of the columns"),
-        ("time,open,high,low,close\n", "lacks one of the columns"),
-        ("time,open,high,low,close,volume\n1,1,1,1,1\n", "line 2"),
-        ("time,open,high,low,close,volume\n1,1,1,1,1,1\nx,1,1,1,1,1\n", "line 3"),
-        ("time,open,high,low,close,volume\n1,1,NaN,1,1,1\n", "line 2"),
-        ("time,open,high,low,close,volume\n99999999999999999999,1,1,1,1,1\n", "line 2"),
-    ],
-)
-def test_a_malformed_recording_names_its_line(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "odd.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(MalformedHistory, match=message):
-        read_candles(tmp_path / "odd.csv")
+def test_pairs_share_the_capital() -> None:
+    histories = (walk(1), walk(2, pair="ETHTRY"))
+    told = run(*histories)
+    assert told.pairs == ("BTCTRY", "ETHTRY")
+    assert {each.fill.pair for each in told.executions} == {"BTCTRY", "ETHTRY"}
+    assert told == run(*reversed(histories))
+
+
+def test_a_breaker_that_trips_ends_the_run() -> None:
+    told = run(walk(1), limits=replace(LIMITS, day_loss_max=amount("10 TRY")))
+    assert told.halt is not None
+    assert told.halt.reason.startswith("day_loss_at_max")
+    assert told.ends_at < run(walk(1)).ends_at
+    assert max(each.fill.time_exchange for each in told.executions) <= told.halt.at
+
+
+def test_what_the_gate_turns_away_is_counted_by_its_reason() -> None:
+    told = run(walk(1), limits=replace(LIMITS, entry_cooldown=timedelta(days=2)))
+    assert told.refusals["entry_too_soon"] > 0
+
+
+def test_a_recording_that_ends_before_anything_is_decided_is_refused() -> None:
+    with pytest.raises(HistoryTooShort, match="warms up on"):
+        run(hours(*flat(WARM)))
