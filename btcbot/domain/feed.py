@@ -23,6 +23,7 @@ class FeedKind(StrEnum):
     ORDER = "order"
     FILL = "fill"
     BALANCE = "balance"
+    ASSIGNMENT = "assignment"
     HALT = "halt"
 
 

@@ -34,6 +34,20 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """Coins that the account held and that an operator made the bot's own: the ledger counts them already."""
+
+    pair: str
+    base: Asset
+    quote: Asset
+    quantity: Decimal
+    price: Decimal  # what they counted as, in quote
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Mismatch:
     """Our books and the exchange disagree about one asset."""
 

@@ -58,6 +58,11 @@ class Stay:
             left_at=fill.time_exchange, left_price=fill.price, left_result=cash_flow - self.cash_before,
         )  # fmt: skip
 
+    def with_assigned(self, quantity: Decimal, price: Decimal, at: datetime, cash_before: Decimal) -> "Stay":
+        """The stay with coins that an operator assigned: as if they had been bought at the price of that moment."""
+        stay = replace(self, bought=self.bought + quantity, paid=self.paid + quantity * price, last_price=price)
+        return stay if self.is_open else replace(stay, opened_at=at, cash_before=cash_before)
+
     def _after_buy(self, fill: Fill, cash_before: Decimal) -> "Stay":
         orders = self.entry_orders
         if fill.exchange_order_id not in orders:

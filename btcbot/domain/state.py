@@ -119,6 +119,16 @@ class FillBooked:
 
 
 @dataclass(frozen=True, slots=True)
+class CoinsAssigned:
+    """Coins of the account became the bot's to sell, valued at a price: capital in kind, and no result."""
+
+    pair: str
+    quantity: Decimal
+    price: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BooksRestored:
     """What all fills up to a sealed checkpoint made of the instruments; later fills come after it."""
 
@@ -184,8 +194,9 @@ class PauseSet:
 
 
 StateEvent = (
-    LedgerOpened | CapitalMoved | OrderChanged | EntryMade | SubmitMade | FillBooked | BooksRestored | BalancesSeen
-    | MarkSeen | FloorRaised | VolatilityPaused | DayTurned | PeakRestored | Halted | HaltLifted | PauseSet
+    LedgerOpened | CapitalMoved | OrderChanged | EntryMade | SubmitMade | FillBooked | CoinsAssigned | BooksRestored
+    | BalancesSeen | MarkSeen | FloorRaised | VolatilityPaused | DayTurned | PeakRestored | Halted | HaltLifted
+    | PauseSet
 )  # fmt: skip
 
 
@@ -206,6 +217,8 @@ def apply(state: TradingState, event: StateEvent) -> TradingState:
         case FillBooked(fill):
             state = replace(state, fees=state.fees.after(fill))
             return _with_instrument(state, fill.pair, _after_fill(state.instrument(fill.pair), fill))
+        case CoinsAssigned():
+            return _with_assigned(state, event)
         case BooksRestored(instruments, fees):
             return replace(state, instruments={**state.instruments, **instruments}, fees=fees)
         case BalancesSeen(available):
@@ -267,6 +280,20 @@ def _with_floor(state: TradingState, pair: str, floor: Decimal) -> TradingState:
     if not stay.is_open or (stay.floor is not None and stay.floor >= floor):
         return state
     return _with_instrument(state, pair, replace(instrument, stay=replace(stay, floor=floor)))
+
+
+def _with_assigned(state: TradingState, assigned: CoinsAssigned) -> TradingState:
+    value = assigned.quantity * assigned.price
+    before = state.instrument(assigned.pair)
+    instrument = replace(
+        before,
+        position=before.position + assigned.quantity,
+        cash_flow=before.cash_flow - value,
+        mark=assigned.price,
+        stay=before.stay.with_assigned(assigned.quantity, assigned.price, assigned.at, before.cash_flow),
+    )
+    state = replace(state, capital=state.capital + value, equity_peak=state.equity_peak + value)
+    return _with_instrument(state, assigned.pair, instrument)
 
 
 def _with_mark(state: TradingState, seen: MarkSeen) -> TradingState:

@@ -1,6 +1,6 @@
 """Where live is put together. `LiveExecution` is chosen only when the settings arm it (design, section 4)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -57,7 +57,8 @@ def restored_state(history: TradingHistory, currency: Asset) -> TradingState:
         events.append(CapitalMoved(history.books.transfers.get(currency, Decimal(0))))
         events.extend(capital_changes(history.transfers, currency))
     events.append(BooksRestored(history.books.trading.instruments, history.books.trading.fees))
-    events.extend(FillBooked(fill) for fill in history.fills)
+    events.append(CapitalMoved(history.books.assigned))
+    events.extend(_bookings(history))
     events.extend(EntryMade(pair, at) for pair, at in history.entries)
     events.extend(OrderChanged(order) for order in history.orders)
     if history.last_cycle is not None:
@@ -66,6 +67,16 @@ def restored_state(history: TradingHistory, currency: Asset) -> TradingState:
     for event in events:
         state = apply(state, event)
     return state
+
+
+def _bookings(history: TradingHistory) -> Iterator[StateEvent]:
+    """Fills and assignments in the order in which they were booked."""
+    assigned = list(history.assigned)
+    for number, fill in enumerate(history.fills):
+        while assigned and assigned[0][0] <= number:
+            yield assigned.pop(0)[1]
+        yield FillBooked(fill)
+    yield from (event for _, event in assigned)
 
 
 def connect_exchange(

@@ -10,7 +10,7 @@ form when the next is due.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +21,7 @@ from btcbot.domain.orders.evidence import Fill
 from btcbot.domain.orders.intents import Side
 from btcbot.domain.orders.journaling import Holdings
 from btcbot.domain.position import Stay
-from btcbot.domain.state import BooksRestored, FillBooked, InstrumentState, TradingState, apply
+from btcbot.domain.state import BooksRestored, CoinsAssigned, FillBooked, InstrumentState, TradingState, apply
 from btcbot.persistence.sqlite.chain import Readable
 from btcbot.persistence.sqlite.errors import TamperedRecords
 from btcbot.persistence.sqlite.fields import read_utc, utc_text
@@ -43,10 +43,12 @@ class Books:
 
     last_fill_id: int = 0
     last_ledger_id: int = 0
-    trading: TradingState = _NOTHING_TRADED  # what fills made of the instruments, and what they paid
+    trading: TradingState = _NOTHING_TRADED  # what fills and assignments made of the instruments, and what fills paid
     sums: Mapping[Asset, Decimal] = field(default_factory=dict)  # of all ledger entries
     opening: Mapping[Asset, Decimal] = field(default_factory=dict)
     transfers: Mapping[Asset, Decimal] = field(default_factory=dict)
+    last_assignment_id: int = 0
+    assigned: Decimal = ZERO  # what all assignments counted as, in quote
 
     @property
     def holdings(self) -> Holdings:
@@ -58,13 +60,14 @@ class Books:
 
     def text(self) -> str:
         """As it is sealed: the same sums are the same text."""
-        return json_text(
-            {
-                "form": FORM, "instruments": {pair: _told(state) for pair, state in self.trading.instruments.items()},
-                "fees": [str(ratio) for ratio in self.trading.fees.ratios],
-                "sums": _plain(self.sums), "opening": _plain(self.opening), "transfers": _plain(self.transfers),
-            }
-        )  # fmt: skip
+        held: dict[str, object] = {
+            "form": FORM, "instruments": {pair: _told(state) for pair, state in self.trading.instruments.items()},
+            "fees": [str(ratio) for ratio in self.trading.fees.ratios],
+            "sums": _plain(self.sums), "opening": _plain(self.opening), "transfers": _plain(self.transfers),
+        }  # fmt: skip
+        if self.last_assignment_id:  # without one the text is what it was before there were any
+            held["assigned"] = {"last_id": self.last_assignment_id, "value": plain(self.assigned)}
+        return json_text(held)
 
 
 NO_BOOKS = Books()
@@ -84,14 +87,24 @@ def read_books(last_fill_id: int, last_ledger_id: int, text: str) -> Books:
         for name in ("sums", "opening", "transfers")
     )
     trading = apply(_NOTHING_TRADED, BooksRestored(instruments, FeesPaid.of(ratios)))
-    return Books(last_fill_id, last_ledger_id, trading, sums, opening, transfers)
+    assigned = held.get("assigned", {"last_id": 0, "value": "0"})
+    return Books(
+        last_fill_id, last_ledger_id, trading, sums, opening, transfers, assigned["last_id"], parse(assigned["value"])
+    )
 
 
 def extended(
-    connection: Readable, books: Books, fills_up_to: int | None = None, ledger_up_to: int | None = None
-) -> Books:
+    connection: Readable, books: Books, fills_up_to: int | None = None, ledger_up_to: int | None = None,
+    assigned_up_to: int | None = None,
+) -> Books:  # fmt: skip
     """The books with what was booked since: up to and with the rows that are named, or up to now."""
     trading, last_fill_id, last_ledger_id = books.trading, books.last_fill_id, books.last_ledger_id
+    last_assignment_id, assigned = books.last_assignment_id, books.assigned
+    for row_id, after_fill, event in assignments_after(connection, last_assignment_id, assigned_up_to):
+        for fill_id, fill in fills_after(connection, last_fill_id, after_fill):
+            trading, last_fill_id = apply(trading, FillBooked(fill)), fill_id
+        trading, last_assignment_id = apply(trading, event), row_id
+        assigned += event.quantity * event.price
     for row_id, fill in fills_after(connection, last_fill_id, fills_up_to):
         trading, last_fill_id = apply(trading, FillBooked(fill)), row_id
     sums, opening, transfers = dict(books.sums), dict(books.opening), dict(books.transfers)
@@ -104,7 +117,25 @@ def extended(
         for numbers in (sums, parts.get(kind)):
             if numbers is not None:
                 numbers[asset] = numbers.get(asset, ZERO) + number
-    return Books(last_fill_id, last_ledger_id, trading, sums, opening, transfers)
+    trading = replace(trading, capital=ZERO, equity_peak=ZERO)  # instruments are added up here, capital is not
+    return Books(last_fill_id, last_ledger_id, trading, sums, opening, transfers, last_assignment_id, assigned)
+
+
+def assignments_after(
+    connection: Readable, assignment_id: int, up_to: int | None = None
+) -> Iterator[tuple[int, int, CoinsAssigned]]:
+    """Assignments in their order, each with its row's number and that of the last fill that was booked before it."""
+    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'assignments'").fetchone() is None:
+        return  # a database of a schema before them
+    for row_id, sequence, pair, quantity, price, at in connection.execute(
+        "SELECT id, chain_sequence, pair, quantity, price, at FROM assignments "
+        "WHERE id > ? AND id <= coalesce(?, id) ORDER BY id",
+        (assignment_id, up_to),
+    ):
+        (after_fill,) = connection.execute(
+            "SELECT coalesce(max(id), 0) FROM fills WHERE chain_sequence < ?", (sequence,)
+        ).fetchone()
+        yield row_id, after_fill, CoinsAssigned(pair, parse(quantity), parse(price), read_utc(at))
 
 
 def fills_after(connection: Readable, fill_id: int, up_to: int | None = None) -> Iterator[tuple[int, Fill]]:
@@ -159,7 +190,8 @@ def verify_checkpoints(connection: Readable) -> None:
     for number, fill_id, ledger_id, text in connection.execute(
         "SELECT id, last_fill_id, last_ledger_id, books FROM checkpoints ORDER BY id"
     ):
-        books = extended(connection, books, fill_id, ledger_id)
+        assigned_up_to = json.loads(text).get("assigned", {}).get("last_id", 0)
+        books = extended(connection, books, fill_id, ledger_id, assigned_up_to)
         told = books.text()
         if told != text and (_is_of_this_form(text) or _without_stays(told) != _without_stays(text)):
             raise TamperedRecords(f"checkpoint {number} does not hold what the fills and the ledger add up to")

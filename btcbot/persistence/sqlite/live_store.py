@@ -9,15 +9,16 @@ from pathlib import Path
 
 from btcbot.domain.balances import Balance
 from btcbot.domain.feed import FeedKind, FeedMessage
-from btcbot.domain.ledger import EntryKind, LedgerEntry
-from btcbot.domain.money import Amount, Asset
+from btcbot.domain.ledger import Assignment, EntryKind, LedgerEntry
+from btcbot.domain.money import Amount, Asset, plain
 from btcbot.domain.orders.evidence import Fill
 from btcbot.domain.orders.intents import Purpose
 from btcbot.domain.orders.records import OrderRecord
 from btcbot.domain.ports import Clock, Ids, Observer
 from btcbot.domain.profiles import Role
+from btcbot.domain.state import CoinsAssigned
 from btcbot.persistence.sqlite.backups import RunningBackup
-from btcbot.persistence.sqlite.books import NO_BOOKS, BookKeeper, Books
+from btcbot.persistence.sqlite.books import NO_BOOKS, BookKeeper, Books, assignments_after, fills_after
 from btcbot.persistence.sqlite.chain import ChainHead
 from btcbot.persistence.sqlite.errors import RecordRefused
 from btcbot.persistence.sqlite.fields import read_utc, utc_text
@@ -31,7 +32,7 @@ from btcbot.persistence.sqlite.journal import (
     read_fills,
 )
 from btcbot.persistence.sqlite.lock import DatabaseLock
-from btcbot.persistence.sqlite.models import Control, Cycles
+from btcbot.persistence.sqlite.models import Assignments, Control, Cycles
 from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store
 from btcbot.persistence.sqlite.recorder import write_cursor
 from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork
@@ -57,6 +58,7 @@ class TradingHistory:
     transfers: tuple[LedgerEntry, ...]  # those that `books` do not hold yet
     last_cycle: CycleRecord | None
     books: Books = NO_BOOKS  # the last sealed checkpoint
+    assigned: tuple[tuple[int, CoinsAssigned], ...] = ()  # not in `books` yet; with how many of `fills` came before
 
 
 class LiveStore:
@@ -101,10 +103,13 @@ class LiveStore:
             "SELECT pair, created_at FROM orders WHERE created_at > ? AND purpose = ? ORDER BY created_at",
             (since, Purpose.ENTRY.value),
         )
+        fills = tuple(fills_after(self._database, sealed.last_fill_id))
+        assigned = assignments_after(self._database, sealed.last_assignment_id)
         return TradingHistory(
-            tuple(self.journal.unfinished()), read_fills(self._database, sealed.last_fill_id),
+            tuple(self.journal.unfinished()), tuple(fill for _, fill in fills),
             tuple((pair, read_utc(created_at)) for pair, created_at in entries), self._opening(),
             read_entries(self._database, EntryKind.TRANSFER, sealed.last_ledger_id), self._last_cycle(), sealed,
+            tuple((sum(fill_id <= last for fill_id, _ in fills), event) for _, last, event in assigned),
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------- the books
@@ -126,6 +131,23 @@ class LiveStore:
     def ledger_balances(self) -> dict[Asset, Decimal]:
         """What the ledger adds up to per asset; reads on from the last entry that was added."""
         return dict(self._books.current().sums)
+
+    def assign(self, assignment: Assignment) -> None:
+        """Make coins of the account the bot's own; whether they are there and free is for the caller to know."""
+        with self._recorder.transaction():
+            self._recorder.insert(
+                Assignments, epoch=self.epoch, pair=assignment.pair, base=assignment.base, quote=assignment.quote,
+                quantity=assignment.quantity, price=assignment.price, reason=assignment.reason, by=assignment.by,
+                at=assignment.at,
+            )  # fmt: skip
+            self._recorder.tell(
+                FeedKind.ASSIGNMENT,
+                {
+                    "pair": assignment.pair, "quantity": plain(assignment.quantity), "price": plain(assignment.price),
+                    "reason": assignment.reason, "by": assignment.by,
+                },
+                assignment.at,
+            )  # fmt: skip
 
     def fills(self) -> tuple[Fill, ...]:
         """All of them, in booking order: for people, and not at a start."""

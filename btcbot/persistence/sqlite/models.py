@@ -200,6 +200,19 @@ class Checkpoints(Link):
     sealed_at = UtcText()
 
 
+class Assignments(Link):
+    id = AutoField()
+    epoch = IntegerField()
+    pair = TextField()
+    base = TextField()
+    quote = TextField()
+    quantity = DecimalText()
+    price = DecimalText()
+    reason = TextField()
+    by = TextField()
+    at = UtcText()
+
+
 class Cursors(Row):
     name = TextField(primary_key=True)
     value = TextField()
@@ -239,11 +252,11 @@ class FeedCopy(Row):
 
 LIVE_MODELS: tuple[type[Row], ...] = (
     Epochs, Snapshots, Orders, OrderHeads, OrderHistory, Fills, Ledger, Cycles, Signals, Verdicts, Events, Balances,
-    Control, Checkpoints, Cursors, Outbox,
+    Control, Checkpoints, Assignments, Cursors, Outbox,
 )  # fmt: skip
 MONITOR_MODELS: tuple[type[Row], ...] = (Epochs, Reports, Checks, FeedCopy)
 CHAINED: tuple[type[Link], ...] = (
-    Epochs, Orders, OrderHistory, Fills, Ledger, Cycles, Control, Checkpoints,
+    Epochs, Orders, OrderHistory, Fills, Ledger, Cycles, Control, Checkpoints, Assignments,
 )  # fmt: skip
 CONTENT_OF_CYCLE: tuple[type[Row], ...] = (Signals, Verdicts, Events, Balances)
 

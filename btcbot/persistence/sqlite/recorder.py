@@ -18,8 +18,10 @@ from btcbot.domain.profiles import Role
 from btcbot.persistence.sqlite.chain import HASH_COLUMN, SEQUENCE_COLUMN, ChainHead
 from btcbot.persistence.sqlite.database import Database
 from btcbot.persistence.sqlite.fields import to_millisecond, utc_text
-from btcbot.persistence.sqlite.models import INSERTS, Fills, Ledger, Outbox, Row
+from btcbot.persistence.sqlite.models import INSERTS, Assignments, Fills, Ledger, Outbox, Row
 from btcbot.persistence.sqlite.writer import OUTSIDE_CYCLES, Writer
+
+BOOKED = (Fills, Ledger, Assignments)  # what the books add up
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ class Recorder:
         self.head = head
         self.cycle_id = OUTSIDE_CYCLES
         self.snapshot: MarketSnapshot | None = None  # of the current cycle, once it is known
-        self.bookings = 0  # fills and ledger entries that were written, or tried: whoever adds them up looks again
+        self.bookings = (
+            0  # fills, ledger entries and assignments that were written, or tried: whoever adds them up looks again
+        )
         self._writer = writer
         self._clock = clock
         self._boot_id = boot_id
@@ -77,7 +81,7 @@ class Recorder:
     def insert(self, model: type[Row], **columns: object) -> dict[str, object]:
         """Add one row within a transaction; returns it as it is stored."""
         insert = INSERTS[model]
-        if model is Fills or model is Ledger:
+        if model in BOOKED:
             self.bookings += 1
         columns.setdefault("cycle_id", self.cycle_id)
         columns.update(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from btcbot.domain.ledger import EntryKind, LedgerEntry, balances_of
+from btcbot.domain.ledger import Assignment, EntryKind, LedgerEntry, balances_of
 from btcbot.domain.money import Asset, amount
 from btcbot.domain.orders.evidence import Accepted, Traded
 from btcbot.domain.orders.intents import Side
@@ -113,3 +113,37 @@ def test_a_checkpoint_that_says_otherwise_is_found(tmp_path: Path, monkeypatch: 
     assert len(words) == 2
     assert "(checkpoints) does not fit its row" in words[0]
     assert "checkpoint 1 does not hold what the fills and the ledger add up to" in words[1]
+
+
+def assigned(quantity: str, price: str, pair: str = "BTCTRY") -> Assignment:
+    base = Asset(pair.removesuffix("TRY"))
+    return Assignment(pair, base, TRY, Decimal(quantity), Decimal(price), "mine", "operator", START)
+
+
+@pytest.mark.parametrize("links", [4, 10**9])
+def test_assigned_coins_count_as_position_and_survive_restarts_and_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: int
+) -> None:
+    monkeypatch.setattr(books, "LINKS_PER_CHECKPOINT", links)
+    path = tmp_path / "live.db"
+    with live_store(path) as store:
+        store.open_ledger((balance("10000 TRY"), balance("0.25 BTC"), balance("3 ETH")))
+        traded(store, 1)
+        store.assign(assigned("0.25", "3000000"))
+        traded(store, 2, Side.SELL)
+        store.checkpoint()
+        store.assign(assigned("2", "100000", "ETHTRY"))
+        ledger = store.ledger_balances()
+    with live_store(path) as store:
+        assert store.ledger_balances() == ledger, "the ledger counted them before"
+        state = restored_state(store.history(), TRY)
+        assert state.instrument("BTCTRY").position == Decimal("0.25")
+        assert state.instrument("ETHTRY").position == Decimal(2)
+        assert state.capital == 10_000 + 750_000 + 200_000
+        assert state.pnl == state.equity - state.capital == -fee_of(store)
+        assert store._books.current().holdings.quantities == {"BTCTRY": Decimal("0.25"), "ETHTRY": Decimal(2)}
+    assert examine(path).problems == ()
+
+
+def fee_of(store: LiveStore) -> Decimal:
+    return sum((each.fee + each.tax for each in store.fills()), start=Decimal(0))

@@ -72,6 +72,18 @@ def test_live_takes_over_schema_1_with_its_history(path: Path) -> None:
     assert examine(path).problems == ()
 
 
+def test_live_takes_over_schema_2_with_its_checkpoint(tmp_path: Path) -> None:
+    path = unpacked(tmp_path, Role.LIVE, 2)
+    with live_store(path) as store:
+        history = store.history()
+        assert (history.fills, history.assigned, history.books.last_fill_id) == ((), (), 4)
+        assert history.books.holdings.quantities == {"BTCTRY": Decimal("0.001")}
+        assert store.ledger_balances() == {"TRY": Decimal("7493.50"), "BTC": Decimal("0.251")}
+        assert store.halt() == "drawdown"
+    assert schema_of(path) == (LIVE.number, expected_objects(LIVE, LIVE.number))
+    assert examine(path).problems == ()
+
+
 def test_the_monitor_takes_over_schema_1(tmp_path: Path) -> None:
     path = unpacked(tmp_path, Role.MONITOR, 1)
     with monitor_store(path) as store:
@@ -79,11 +91,11 @@ def test_the_monitor_takes_over_schema_1(tmp_path: Path) -> None:
     assert examine(path).problems == ()
 
 
-@pytest.mark.parametrize("survivors", range(LIVE_STATEMENTS + 3))  # BEGIN, statements, user_version, COMMIT
-def test_a_take_over_that_is_interrupted_leaves_the_old_database_whole(
+# Of each migration: BEGIN, its statements, user_version, COMMIT.
+@pytest.mark.parametrize("survivors", range(LIVE_STATEMENTS + 3 * (LIVE.number - 1)))
+def test_a_take_over_that_is_interrupted_leaves_a_whole_older_database(
     path: Path, monkeypatch: pytest.MonkeyPatch, survivors: int
 ) -> None:
-    before = schema_of(path)
     genuine = Database.execute
     done: list[str] = []
 
@@ -101,11 +113,13 @@ def test_a_take_over_that_is_interrupted_leaves_the_old_database_whole(
     with pytest.raises(PowerFailure), live_store(path):
         pass
     monkeypatch.undo()
-    assert schema_of(path) == before
+    schema, there = schema_of(path)
+    assert schema < LIVE.number
+    assert there == expected_objects(LIVE, schema)
     assert examine(path).problems == ()
     found = judge_ownership(path, Role.LIVE)
     assert found is not None
-    assert found.schema == 1
+    assert found.schema == schema
     with live_store(path) as store:
         assert store.was_unclean
         assert len(store.history().fills) == 4

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from btcbot.domain.balances import Balance
 from btcbot.domain.events import Event
 from btcbot.domain.feed import FeedKind, FeedMessage
 from btcbot.domain.health import Check, HealthReport, Reason, Status
+from btcbot.domain.ledger import Assignment
 from btcbot.domain.money import Asset, amount
 from btcbot.domain.orders.evidence import Accepted, Traded
 from btcbot.domain.orders.states import OrderState
@@ -25,7 +27,7 @@ from tests.unit.persistence.world import START, approved, fill, live_store, moni
 
 LIVE_APPEND_ONLY = (
     "epochs", "snapshots", "orders", "order_history", "fills", "ledger", "cycles", "signals", "verdicts", "events",
-    "balances", "control", "checkpoints", "outbox", "metadata",
+    "balances", "control", "checkpoints", "assignments", "outbox", "metadata",
 )  # fmt: skip
 MONITOR_APPEND_ONLY = ("epochs", "reports", "checks", "feed_copy", "metadata")
 
@@ -53,6 +55,8 @@ def live_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         unit.finish(record())
         unit.commit()
         store.latch_halt("a test", "test")
+        base, quote = Asset("BTC"), Asset("TRY")
+        store.assign(Assignment("BTCTRY", base, quote, Decimal("0.1"), Decimal(3_000_000), "mine", "test", START))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(books, "LINKS_PER_CHECKPOINT", 1)
             store.checkpoint()
