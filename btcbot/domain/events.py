@@ -38,6 +38,7 @@ class Event(StrEnum):
     CANCEL_LEFT_UNRECORDED = "cancel_left_unrecorded"
     CANCEL_REPEATED = "cancel_repeated"
     ORDERS_LEFT_OPEN = "orders_left_open"
+    CANCELS_PROVEN = "cancels_proven"
     FOREIGN_ORDER_SEEN = "foreign_order_seen"
     SUBMIT_BLOCKED = "submit_blocked"
     FILL_BOOKED = "fill_booked"

@@ -8,7 +8,6 @@ from btcbot.domain.money import Asset
 from btcbot.domain.orders.evidence import Evidence, Fill
 from btcbot.domain.orders.intents import ApprovedOrderIntent
 from btcbot.domain.orders.journaling import (
-    AdoptionRefused,
     Holdings,
     OrderUnknown,
     ReservationLimits,
@@ -86,10 +85,8 @@ class MemoryJournal:
         """Give a venue order that bears our label the record that it lacks."""
         currency = self._limits.exposure_max.asset
         _, order, steps, label, base = adopted(
-            evidence, self._ids.new(), self._deployment_id, currency, self._clock.now()
+            evidence, self._ids.new(), self._deployment_id, currency, self._clock.now(), self.by_label
         )
-        if self.by_label(str(label)) is not None:
-            raise AdoptionRefused(f"label {label} has a row; exchange order {order.exchange_order_id} is a second one")
         if label.epoch == EPOCH:
             self._sequence = max(self._sequence, label.sequence)  # no label of ours is given twice
         self._assets[order.order_id] = (base, currency)

@@ -3,7 +3,8 @@
 Whatever interrupts a send leaves the order in UNKNOWN: only the exchange's own records resolve it, never a second send.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from btcbot.domain.errors import TradeBlockedError
@@ -16,8 +17,10 @@ from btcbot.domain.orders.states import OrderState
 from btcbot.domain.ports import Observer
 from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.execution.ports import Execution
+from btcbot.services.decision import CANCEL_AGAIN_AFTER
 from btcbot.services.trading_book import TradingBook
 
+CANCELS_AT_ONCE = 3  # no more than may be turned away in a row before the key counts as refused (reliability I9)
 CANCELS_TOLD_FROM = 3  # a cancel that had to be asked for this often is told, and asked for again
 
 
@@ -38,6 +41,7 @@ class OrderDesk:
         self._policy = policy
         self._recheck = recheck
         self._observer = observer
+        self.is_sending = False  # whether an order's request may be on the wire right now
 
     async def place(self, approved: ApprovedOrderIntent, decided_at: datetime) -> OrderRecord | None:
         """Send an approved intent at most once. The order as it stands, or nothing where the journal refused it."""
@@ -57,6 +61,7 @@ class OrderDesk:
             self._observer.observed(Event.SUBMIT_BLOCKED, order_id=order.order_id, pair=order.pair, reason=reason)
             return self._journal.not_sent(order, reason)
         sending = self._journal.sending(order)
+        self.is_sending = True
         try:
             answer = await self._execution.submit(sending)
         except TradeBlockedError as blocked:
@@ -65,6 +70,8 @@ class OrderDesk:
         except BaseException as interruption:  # the request may be on the wire: whatever came, the order is unknown
             self._journal.record(sending.order_id, Silent(f"the send was interrupted by {type(interruption).__name__}"))
             raise
+        finally:
+            self.is_sending = False
         return self._journal.record(sending.order_id, answer)
 
     async def cancel(self, order: OrderRecord, reason: str) -> OrderRecord:
@@ -84,3 +91,15 @@ class OrderDesk:
         if isinstance(receipt, CancelTurnedDown):
             return self._journal.record(order.order_id, receipt)
         return order
+
+    async def call_back(self, orders: Iterable[OrderRecord], reason: str, now: datetime) -> None:
+        """Take orders off the book, a few at a time; a cancel under way is repeated once it had its time."""
+        due = [order for order in orders if _is_due(order, now)]
+        for start in range(0, len(due), CANCELS_AT_ONCE):
+            await asyncio.gather(*(self.cancel(order, reason) for order in due[start : start + CANCELS_AT_ONCE]))
+
+
+def _is_due(order: OrderRecord, now: datetime) -> bool:
+    if order.is_terminal or order.exchange_order_id is None or order.state is OrderState.CLOSING:
+        return False
+    return order.state is not OrderState.CANCELING or now - order.changed_at >= CANCEL_AGAIN_AFTER

@@ -5,7 +5,7 @@ Each order of ours learns what they show; an order that none shows gains evidenc
 that was complete and begun after its send. A second pass over an unchanged exchange changes nothing.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from btcbot.domain.balances import Balance
 from btcbot.domain.errors import ExchangeUnreachable, ReadFailed
 from btcbot.domain.events import Event
 from btcbot.domain.ledger import LedgerEntry, Mismatch, mismatches
-from btcbot.domain.money import Asset
+from btcbot.domain.money import ZERO, Asset
 from btcbot.domain.orders.evidence import (
     AbsenceProven,
     AbsentOnce,
@@ -26,7 +26,8 @@ from btcbot.domain.orders.evidence import (
     VenueOrder,
     VenueStatus,
 )
-from btcbot.domain.orders.labels import read_label
+from btcbot.domain.orders.intents import Side
+from btcbot.domain.orders.labels import Label, read_label
 from btcbot.domain.orders.records import OrderRecord
 from btcbot.domain.orders.states import OrderState
 from btcbot.domain.ports import Clock, Observer
@@ -43,6 +44,7 @@ LISTED_AFTER_END = timedelta(seconds=30)  # an order that is still listed open t
 SETTLING_MAX = timedelta(minutes=5)  # how long trades may be due before a difference counts all the same
 ABSENT_READINGS_MIN = 5
 MISMATCH_READINGS_MAX = 5  # balances may lag behind trades; the same difference this often in a row is real
+WATCHES = 2  # after so many, every pair has been watched
 FIRST_LOOK_BACK = timedelta(days=1)  # how far a worker without a past reads
 
 
@@ -58,7 +60,7 @@ class Findings:
 
     balances: tuple[Balance, ...]
     open_points: tuple[str, ...]
-    is_mismatched: bool  # ledger against balances
+    is_mismatched: bool  # ledger against balances, by more than orders at work explain
     halt_reason: str | None
 
 
@@ -92,9 +94,12 @@ class Reconciler:
         self._looked_up: dict[str, datetime] = {}
         self._unlisted_since: dict[str, datetime] = {}
         self._foreign: set[int] = set()
+        self._surveyed: set[str] = set()  # pairs whose orders have been read in full by this process
+        self._turn = 0
         self._alarms: list[str] = []
         self._last_mismatch: tuple[Mismatch, ...] = ()
         self._mismatch_readings = 0
+        self._mismatched_since: datetime | None = None
 
     def take_over(self) -> None:
         """At start: tell every order of the process before that its process is gone. Nothing is read or sent."""
@@ -113,12 +118,22 @@ class Reconciler:
 
     async def follow(self) -> None:
         """Ask after every order that is not over: resting ones each time, unresolved ones on their schedule."""
-        await self._each_pair(self._follow_pair)
+        await self._each_pair(lambda pair: self._follow_pair(pair, is_watched=False))
 
-    async def _follow_pair(self, pair: str) -> None:
+    async def watch(self) -> bool:
+        """`follow`, and whether somebody else is at work; every pair has been looked at after two of them.
+
+        True where the account does not hold what our books say: then the whole comparison is due now.
+        """
+        self._turn += 1
+        watched = set(self._pairs[self._turn % WATCHES :: WATCHES])
+        await self._each_pair(lambda pair: self._follow_pair(pair, is_watched=pair in watched))
+        return bool(mismatches(self._ledger(), await self._reader.balances()))
+
+    async def _follow_pair(self, pair: str, *, is_watched: bool) -> None:
         orders = [order for order in self._journal.unfinished() if order.pair == pair]
         resting = [order for order in orders if not order.is_unresolved]
-        if resting:
+        if resting or is_watched:
             await self._follow_resting(pair, resting)
         due = [order for order in orders if order.is_unresolved and self._is_due(order)]
         if due:
@@ -145,7 +160,7 @@ class Reconciler:
         if not settling and mismatches(self._ledger(), balances):
             self._book_transfers(await self._reader.transfers(self._transfers_since))
         # Trades are listed seconds after they moved the balances: while some are due, a difference says nothing.
-        differences = () if settling else self._compare(balances)
+        differences = () if settling else self._compare(balances, unfinished)
         unresolved = [order for order in unfinished if order.is_unresolved]
         open_points = (
             *(f"order {order.client_order_id} is {order.state}" for order in unresolved),
@@ -155,7 +170,9 @@ class Reconciler:
         self._observer.observed(
             Event.RECONCILED, unresolved=len(unresolved), mismatches=len(differences), open_points=list(open_points)
         )
-        return Findings(balances, open_points, bool(differences), self._halt_reason(differences))
+        # What an order of ours may have done is covered by what is reserved for it: it stands in nobody's way.
+        is_mismatched = bool(differences) and not _may_explain(unfinished, differences)
+        return Findings(balances, open_points, is_mismatched, self._halt_reason(differences, unfinished))
 
     async def _reconcile_pair(self, pair: str) -> None:
         orders = [order for order in self._journal.unfinished() if order.pair == pair]
@@ -169,17 +186,37 @@ class Reconciler:
     async def _follow_resting(self, pair: str, orders: list[OrderRecord]) -> None:
         listed = {venue.exchange_order_id: venue for venue in await self._reader.open_orders(pair)}
         self._sweep_open(pair, listed)
+        failure: ReadFailed | ExchangeUnreachable | None = None
+        unlisted: list[OrderRecord] = []
         for order in orders:
             assert order.exchange_order_id is not None, "an order that rests has the exchange's number"
             venue = listed.get(order.exchange_order_id)
-            if venue is None:
-                asked = await self._reader.order(order.exchange_order_id, pair)
-                if asked is None:
-                    continue  # listings lag: not found is not gone
-                venue = self._judged_unlisted(order, asked)
-            else:
+            if venue is not None:
                 self._unlisted_since.pop(order.order_id, None)
-            await self._learn(order, venue)
+                await self._learn(order, venue)
+                continue
+            try:
+                asked = await self._reader.order(order.exchange_order_id, pair)
+            except (ReadFailed, ExchangeUnreachable) as error:
+                failure = error
+                unlisted.append(order)
+                continue
+            if asked is not None:  # listings lag: not found is not gone
+                await self._learn(order, self._judged_unlisted(order, asked))
+        if failure is not None:
+            await self._conclude_from_history(pair, unlisted, failure)
+
+    async def _conclude_from_history(
+        self, pair: str, orders: list[OrderRecord], failure: ReadFailed | ExchangeUnreachable
+    ) -> None:
+        """Where single orders cannot be asked for, the list of all orders says as much of those that it holds."""
+        since = min(order.created_at for order in orders) - WINDOW_MARGIN
+        history = {venue.exchange_order_id: venue for venue in await self._reader.orders_since(pair, since)}
+        for order in orders:
+            venue = history.get(order.exchange_order_id or 0)
+            if venue is None:
+                raise failure
+            await self._learn(order, self._judged_unlisted(order, venue))
 
     def _judged_unlisted(self, order: OrderRecord, venue: VenueOrder) -> VenueOrder:
         """`Partial` outside the listing is either lag or the end after a cancel: it must stay out for a while."""
@@ -212,19 +249,24 @@ class Reconciler:
         )
         self._book_late(fills)
         self._swept_until[pair] = begun
+        self._surveyed.add(pair)
         by_label = self._by_label((*listed.values(), *history))  # whether it rests, the open orders say
-        traded = {fill.client_order_id for fill in fills}
         for order in orders:
             self._looked_up[order.order_id] = begun
             venue = by_label.get(order.client_order_id)
             if venue is not None:
                 await self._learn(order, venue)
-            elif order.client_order_id in traded:
-                self._journal.record(
-                    order.order_id, Traded(tuple(f for f in fills if f.client_order_id == order.client_order_id))
-                )
+            elif traded := self._own_trades(order, fills):
+                self._journal.record(order.order_id, Traded(traded))
             else:
                 self._absent(order, begun, balances)
+
+    def _own_trades(self, order: OrderRecord, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+        """Trades that bear the label of an order without a number: of one order there, whoever else bears it."""
+        bearing = [fill for fill in fills if fill.client_order_id == order.client_order_id]
+        numbers = {fill.exchange_order_id for fill in bearing}
+        free = [number for number in sorted(numbers) if self._journal.by_exchange_id(number) is None]
+        return tuple(fill for fill in bearing if free and fill.exchange_order_id == free[0])
 
     def _book_late(self, fills: tuple[Fill, ...]) -> None:
         """Trades of orders that are known by the exchange's number, whatever was believed of them."""
@@ -270,17 +312,15 @@ class Reconciler:
                 continue
             label = read_label(venue.client_order_id)
             if label is None or label.deployment_id != self._deployment_id:
-                self._see_foreign(pair, venue)
+                self._see_foreign(pair, venue, label)
                 continue
             known = self._journal.by_label(str(label))
-            if known is None:
-                adopted = self._journal.adopt(Seen(venue))
-                self._observer.observed(Event.ORDER_ADOPTED, order_id=adopted.order_id, client_order_id=str(label))
-            elif known.exchange_order_id is not None:
-                self._alarms.append(
-                    f"two orders bear the label {label}: {known.exchange_order_id} and {venue.exchange_order_id}; "
-                    "cancel the second at the exchange"
-                )
+            if known is None or known.exchange_order_id is not None:
+                adopted = self._journal.adopt(Seen(venue))  # which halts: the order table calls it an alarm
+                self._observer.observed(
+                    Event.ORDER_ADOPTED, order_id=adopted.order_id, client_order_id=adopted.client_order_id,
+                    exchange_order_id=venue.exchange_order_id,
+                )  # fmt: skip
             elif known.is_terminal:
                 self._journal.record(known.order_id, Seen(venue))
 
@@ -295,27 +335,41 @@ class Reconciler:
             if ours is not None and ours.is_terminal and self._clock.now() - ours.changed_at > LISTED_AFTER_END:
                 self._journal.record(ours.order_id, Reappeared(venue))
 
-    def _see_foreign(self, pair: str, venue: VenueOrder) -> None:
-        if venue.exchange_order_id not in self._foreign:
-            self._foreign.add(venue.exchange_order_id)
-            self._observer.observed(
-                Event.FOREIGN_ORDER_SEEN, pair=pair, exchange_order_id=venue.exchange_order_id,
-                is_open=venue.is_listed_open,
-            )  # fmt: skip
+    def _see_foreign(self, pair: str, venue: VenueOrder, label: Label | None) -> None:
+        """Told once. One that another btcbot made while this one runs is a second bot with the same account."""
+        if venue.exchange_order_id in self._foreign:
+            return
+        self._foreign.add(venue.exchange_order_id)
+        self._observer.observed(
+            Event.FOREIGN_ORDER_SEEN, pair=pair, exchange_order_id=venue.exchange_order_id,
+            is_open=venue.is_listed_open,
+        )  # fmt: skip
+        if label is not None and pair in self._surveyed:
+            self._alarms.append(
+                f"another btcbot trades on this account: exchange order {venue.exchange_order_id} on {pair} is of "
+                f"deployment {label.deployment_id}; stop one of the two"
+            )
 
-    def _compare(self, balances: tuple[Balance, ...]) -> tuple[Mismatch, ...]:
+    def _compare(self, balances: tuple[Balance, ...], unfinished: Sequence[OrderRecord]) -> tuple[Mismatch, ...]:
         differences = mismatches(self._ledger(), balances)
+        self._mismatched_since = (self._mismatched_since or self._clock.now()) if differences else None
         is_repeated = differences == self._last_mismatch
         self._mismatch_readings = self._mismatch_readings + 1 if differences and is_repeated else int(bool(differences))
         self._last_mismatch = differences
         if self._mismatch_readings > 1:  # a fill between two reads makes one; only what stays is news
             self._observer.observed(
-                Event.LEDGER_MISMATCHED, differences=[str(d) for d in differences], readings=self._mismatch_readings
-            )
+                Event.LEDGER_MISMATCHED, differences=[str(d) for d in differences], readings=self._mismatch_readings,
+                may_be_on_its_way=_may_explain(unfinished, differences),
+            )  # fmt: skip
         return differences
 
-    def _halt_reason(self, differences: tuple[Mismatch, ...]) -> str | None:
+    def _halt_reason(self, differences: tuple[Mismatch, ...], unfinished: Sequence[OrderRecord]) -> str | None:
+        """Slow listings are waited for, as long as orders of ours explain the difference; and not for ever."""
         if not differences or self._mismatch_readings < MISMATCH_READINGS_MAX:
+            return None
+        assert self._mismatched_since is not None, "differences have a beginning"
+        is_fresh = self._clock.now() - self._mismatched_since < SETTLING_MAX
+        if is_fresh and _may_explain(unfinished, differences):
             return None
         return "ledger and balances differ: " + "; ".join(str(difference) for difference in differences)
 
@@ -331,6 +385,24 @@ class Reconciler:
 def _awaits_trades(order: OrderRecord) -> bool:
     """The exchange says more was executed than trades have been listed for."""
     return order.left_seen is not None and order.filled < order.quantity - order.left_seen
+
+
+def _may_explain(orders: Sequence[OrderRecord], differences: tuple[Mismatch, ...]) -> bool:
+    """Whether trades of these orders that no listing shows yet may be all that the account has more or less."""
+    least: dict[Asset, Decimal] = {}
+    most: dict[Asset, Decimal] = {}
+    for order in (order for order in orders if not _awaits_trades(order)):  # those had their time
+        bound = order.reservation.asset  # what it gives, no more than its reservation
+        base = Asset(order.pair.removesuffix(bound)) if order.side is Side.BUY else bound
+        quote = bound if order.side is Side.BUY else Asset(order.pair.removeprefix(bound))
+        if order.side is Side.BUY:
+            most[base] = most.get(base, ZERO) + order.left
+            least[quote] = least.get(quote, ZERO) - order.reservation.number
+        else:
+            least[base] = least.get(base, ZERO) - order.left
+            most[quote] = Decimal("Infinity")  # a sell may bring more than it asked for
+    off = {difference.asset: difference.theirs - difference.ours for difference in differences}
+    return all(least.get(asset, ZERO) <= number <= most.get(asset, ZERO) for asset, number in off.items())
 
 
 def _not_judged_yet(venue: VenueOrder, listed: Mapping[int, VenueOrder]) -> VenueOrder:

@@ -6,7 +6,8 @@ waits.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,7 +28,7 @@ from btcbot.domain.market import MarketSnapshot
 from btcbot.domain.money import ZERO, Asset
 from btcbot.domain.orders.intents import ApprovedOrderIntent, Purpose
 from btcbot.domain.orders.records import OrderRecord
-from btcbot.domain.orders.states import UNRESOLVED, OrderState
+from btcbot.domain.orders.states import OrderState
 from btcbot.domain.profiles import LiveProfile, OnShutdown
 from btcbot.domain.state import (
     BalancesSeen,
@@ -44,13 +45,13 @@ from btcbot.observability.logs import current_cycle
 from btcbot.persistence.sqlite.errors import DatabaseBlocked
 from btcbot.persistence.sqlite.live_store import LiveStore
 from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork
-from btcbot.services.decision import CyclePlan, DecisionParams, decide, warm_up
+from btcbot.services.decision import CancelWish, CyclePlan, DecisionParams, decide, warm_up
 from btcbot.services.event_log import EventLog
 from btcbot.services.floors import keep_floors
 from btcbot.services.halting import Halting
 from btcbot.services.live_feed import Vitals
 from btcbot.services.off_record import OffRecordCancels
-from btcbot.services.order_desk import OrderDesk
+from btcbot.services.order_desk import CANCELS_AT_ONCE, OrderDesk
 from btcbot.services.reconciliation import Findings, Reconciler
 from btcbot.services.runtime import Runtime
 from btcbot.services.trading_book import TradingBook
@@ -61,8 +62,12 @@ DEFECTS_IN_A_ROW_MAX = 3
 BLOCKED_CYCLES_MAX = 60  # cycles without records, one after the other; then a person is needed
 TAKE_OVER_READINGS_MAX = 10
 OFFSET_EVERY = timedelta(minutes=5)
-SHUTDOWN_PROOFS_MAX = 10
+# All of a shutdown fits the supervisor's patience (45 s) with some air: what is under way, then the cancels.
+SHUTDOWN_READING_SECONDS = 2.0
+SHUTDOWN_SUBMIT_SECONDS_MAX = 15.0
+SHUTDOWN_CANCEL_SECONDS = 20.0
 SHUTDOWN_PROOF_SECONDS = 1.0
+UNTENDED_MAX = timedelta(seconds=30)  # how long orders of the process before may rest while we cannot begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,9 @@ class RunLoopService:
         self._store = parts.store
         self._observer = parts.events
         self._stopping = asyncio.Event()
+        self._under_way: set[asyncio.Timeout] = set()  # what a stop leaves a bounded time
+        self._began = parts.runtime.clock.monotonic()
+        self._is_proving = False
         self._woken = asyncio.Event()
         self._is_stop_crossed = False
         self._was_urgent = False
@@ -134,10 +142,12 @@ class RunLoopService:
         self._blocked = 0  # cycles in a row whose records could not be written
 
     def stop(self) -> None:
-        """No new sends from now on; the cycle under way ends, then `run` returns."""
+        """No new sends from now on; the cycle under way ends or is abandoned in time, then `run` returns."""
         self._readiness.waits_for = "nothing: the worker is stopping"
         self._stopping.set()
         self._woken.set()
+        for scope in self._under_way:
+            scope.reschedule(asyncio.get_running_loop().time() + self._stop_patience())
 
     def wake(self) -> None:
         """Begin the next cycle early: a halt, a control command, an own fill."""
@@ -154,7 +164,8 @@ class RunLoopService:
             await self._get_ready()
             while not self._stopping.is_set():
                 began = self._parts.runtime.clock.monotonic()
-                await self._guarded_cycle()
+                async with self._abandoned_at_stop("a cycle"):
+                    await self._guarded_cycle()
                 await self._sleep(float(self._parts.profile.common.cycle_seconds), began)
             await self._shut_down()
         except (UnsafeState, OwnershipError) as failure:  # the records take no more: cancels go out all the same
@@ -167,28 +178,91 @@ class RunLoopService:
         """For a resume: a full pass between cycles; what it returns stands in the way."""
         if not self._is_taken_over:
             return (self._readiness.waits_for or "the first reconciliation is not done",)
-        async with self._one_at_a_time:
-            findings = await self._reconcile()
-            if findings.open_points:
-                findings = await self._reconcile()
-            return findings.open_points
+        async with self._abandoned_at_stop("a reconciliation"), self._one_at_a_time:
+            return (await self.compared()).open_points
+        return ("the worker is stopping",)
+
+    @asynccontextmanager
+    async def exclusively(self) -> AsyncIterator[None]:
+        """No cycle begins or goes on inside; a stop ends what is done there. `UnsafeState` before the first cycle."""
+        if not self._is_taken_over:
+            raise UnsafeState(f"live is not ready: it waits for {self._readiness.waits_for}")
+        if self._stopping.is_set():
+            raise UnsafeState("the worker is stopping")
+        async with self._abandoned_at_stop("an operator's command"), self._one_at_a_time:
+            yield
+
+    async def compared(self) -> Findings:
+        """A full pass, and a second one where the first found something; inside `exclusively`."""
+        findings = await self._reconcile()
+        return await self._reconcile() if findings.open_points else findings
+
+    async def took_off_the_book(self, reason: str) -> bool:
+        """Cancel everything that rests, and look; whether nothing is at work any more. Inside `exclusively`."""
+        await self._parts.desk.call_back(self._book.state.trading.working(), reason, self._parts.runtime.clock.now())
+        await self._parts.reconciler.follow()
+        self._report_vitals("cycling")
+        return not self._book.state.trading.orders
+
+    @asynccontextmanager
+    async def _abandoned_at_stop(self, what: str) -> AsyncIterator[None]:
+        """What is under way when a stop comes gets a bounded time to end, and is then left as it is."""
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                self._under_way.add(scope)
+                if self._stopping.is_set():
+                    scope.reschedule(asyncio.get_running_loop().time() + self._stop_patience())
+                yield
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            self._abort("abandoned", f"{what} was under way at the stop and did not end in time")
+        finally:
+            self._under_way.discard(scope)
+
+    def _stop_patience(self) -> float:
+        """An answer to an order is worth waiting for; one to a question is not."""
+        if not self._parts.desk.is_sending:
+            return SHUTDOWN_READING_SECONDS
+        return min(self._parts.profile.submit_timeout.total_seconds(), SHUTDOWN_SUBMIT_SECONDS_MAX)
 
     async def _get_ready(self) -> None:
         told = ""
         while not self._stopping.is_set():
             self._parts.hints.clear()  # or what was heard while waiting would end every wait from here on
             try:
-                await self.take_over()
+                async with self._abandoned_at_stop("the start"):
+                    await self.take_over()
             except (ExchangeUnreachable, ReadFailed) as error:
                 self._readiness.waits_for = f"the exchange: {error}"
                 if str(error) != told:
                     told = str(error)
                     self._observer.observed(Event.EXCHANGE_UNREACHABLE, detail=told, waits_seconds=WAIT_SECONDS)
                 self._report_vitals("waiting")
+                await self._tend()
                 await self._sleep(WAIT_SECONDS, self._parts.runtime.clock.monotonic())
             else:
-                self._observer.observed(Event.EXCHANGE_REACHED)
+                if self._is_taken_over:
+                    self._observer.observed(Event.EXCHANGE_REACHED)
                 return
+
+    async def _tend(self) -> None:
+        """While nothing can be decided, nothing of the process before rests for longer than a moment."""
+        clock = self._parts.runtime.clock
+        if clock.monotonic() - self._began >= UNTENDED_MAX.total_seconds():
+            await self._call_back("the worker cannot begin")
+
+    async def _call_back(self, reason: str) -> None:
+        """Cancels that depend on no decision. Whatever goes wrong with them is told, and tried again."""
+        try:
+            await self._parts.desk.call_back(
+                self._book.state.trading.working(), reason, self._parts.runtime.clock.now()
+            )
+        except (FenceLost, UnsafeState, MemoryError, RecursionError):
+            raise
+        except Exception as defect:  # noqa: BLE001 - a defect here must not keep the next cycle from trying again
+            self._observer.observed(Event.DEFECT_CAUGHT, error=defect, in_a_row=self._defects)
 
     async def take_over(self) -> None:
         """Everything that has to be true before the first submit. May be called again after a failure.
@@ -237,8 +311,8 @@ class RunLoopService:
             except DatabaseBlocked as blocked:
                 unit.rollback()
                 await self._go_on_without_records(blocked)
-            except (FenceLost, UnsafeState, OwnershipError):
-                unit.rollback()
+            except (FenceLost, UnsafeState, OwnershipError, MemoryError, RecursionError, asyncio.CancelledError):
+                unit.rollback()  # without memory or without end nothing can be trusted: the process ends with it
                 raise
             except Exception as defect:  # noqa: BLE001 - a defect must not end in a half-done cycle or a silent loop
                 unit.rollback()
@@ -249,6 +323,8 @@ class RunLoopService:
                     self._halt(
                         f"{self._defects} cycles in a row ended in a defect ({type(defect).__name__})", "breaker"
                     )
+                if self._parts.halting.reason() is not None:
+                    await self._call_back("trading is halted")
             else:
                 self._defects = 0
             finally:
@@ -299,8 +375,8 @@ class RunLoopService:
         self._note(unit, plan)
         if plan.halt_reason is not None:
             self._halt(plan.halt_reason, "breaker")
-        for wish in plan.cancels:
-            await parts.desk.cancel(self._book.get(wish.order_id), wish.reason)
+        await self._cancel(plan.cancels)
+        self._prove_halted()
         sent = await self._send(plan.approved, snapshot.taken_at)
         self._finish(unit, snapshot, plan, sent)
         events = self._parts.events.kept()
@@ -317,6 +393,24 @@ class RunLoopService:
             working=len(self._book.state.trading.orders), equity=self._book.state.trading.equity,
             day_pnl=self._book.state.trading.day_pnl,
         )  # fmt: skip
+
+    async def _cancel(self, wishes: tuple[CancelWish, ...]) -> None:
+        """A few at a time: what is asked for at once may be turned away in a row (reliability I9)."""
+        desk = self._parts.desk
+        for start in range(0, len(wishes), CANCELS_AT_ONCE):
+            some = wishes[start : start + CANCELS_AT_ONCE]
+            await asyncio.gather(*(desk.cancel(self._book.get(wish.order_id), wish.reason) for wish in some))
+
+    def _prove_halted(self) -> None:
+        """Say once that a halt has taken everything off the book, as the exchange's own listings have it."""
+        trading = self._book.state.trading
+        if trading.halt_reason is None:
+            self._is_proving = False
+        elif trading.orders:
+            self._is_proving = True
+        elif self._is_proving:
+            self._is_proving = False
+            self._observer.observed(Event.CANCELS_PROVEN, reason=trading.halt_reason)
 
     async def _send(self, approved: tuple[ApprovedOrderIntent, ...], decided_at: datetime) -> int:
         sent = 0
@@ -364,8 +458,8 @@ class RunLoopService:
             unit.add_balances(findings.balances)
             for pair, until in parts.reconciler.swept_until().items():
                 unit.set_cursor(f"{SWEPT}/{pair}", until.isoformat())
-        else:
-            await parts.reconciler.follow()
+        elif await parts.reconciler.watch():
+            unit.add_balances((await self._reconcile()).balances)
 
     async def _reconcile(self) -> Findings:
         findings = await self._parts.reconciler.reconcile()
@@ -481,24 +575,22 @@ class RunLoopService:
 
     async def _shut_down(self) -> None:
         """Cancel what should not outlive us and prove it gone, within a bound; the next start reconciles the rest."""
-        if self._parts.profile.on_shutdown is not OnShutdown.CANCEL or not self._is_taken_over:
+        if self._parts.profile.on_shutdown is not OnShutdown.CANCEL:
             return
-        async with self._one_at_a_time:
-            for _ in range(SHUTDOWN_PROOFS_MAX):
-                if not self._entries_at_work():
-                    return
-                await self._cancel_and_look(self._entries_at_work())
-        labels = [order.client_order_id for order in self._entries_at_work()]
-        if labels:
+        try:
+            async with asyncio.timeout(SHUTDOWN_CANCEL_SECONDS), self._one_at_a_time:
+                while self._entries_at_work():
+                    await self._cancel_and_look()
+        except TimeoutError:
+            labels = [order.client_order_id for order in self._entries_at_work()]
             self._observer.observed(Event.ORDERS_LEFT_OPEN, client_order_ids=labels)
 
     def _entries_at_work(self) -> list[OrderRecord]:
         return [order for order in self._book.state.trading.working() if order.purpose is Purpose.ENTRY]
 
-    async def _cancel_and_look(self, orders: list[OrderRecord]) -> None:
-        for order in orders:
-            if order.state not in UNRESOLVED:
-                await self._parts.desk.cancel(order, "shutdown")
+    async def _cancel_and_look(self) -> None:
+        desk, clock = self._parts.desk, self._parts.runtime.clock
+        await desk.call_back(self._entries_at_work(), "shutdown", clock.now())
         await self._parts.runtime.sleeper.sleep(SHUTDOWN_PROOF_SECONDS)
         try:
             await self._parts.reconciler.follow()

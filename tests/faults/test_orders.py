@@ -1,13 +1,16 @@
 """What can go wrong while an order is at the exchange, over the real client: fills, cancels, and other people."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from btcbot.domain.events import Event
 from btcbot.domain.orders.intents import Side
-from tests.faults.stage import ADDS, BTC, BUYS, stage
+from btcbot.domain.orders.labels import Label
+from tests.faults.stage import ADDS, BTC, BUYS, TRY, stage
 from tests.unit.services.looping import HOLDS
 
 pytestmark = pytest.mark.looptime
@@ -72,4 +75,85 @@ async def test_private_frames_that_never_come(tmp_path: Path) -> None:
         await life.places(Side.BUY, "0.001", await life.bid() * FAR)
         await life.passes(30)
         assert life.states == ["filled", "canceled"]
+        await life.books_agree()
+
+
+async def test_listings_that_are_a_minute_and_a_half_late(tmp_path: Path) -> None:
+    """34: the balances show the fill at once. What it reserves stays reserved, nothing halts, the books come right."""
+    async with stage(tmp_path, "slow_views") as shop, shop.life(BUYS) as life:
+        await life.passes(50)
+        assert life.states == ["open"]
+        assert life.parts.book.state.trading.reserved(TRY).number > 0
+        assert not (await life.ordered("resume")).ok, "the books are not clean yet"
+        await life.passes(130)
+        assert (life.states, life.store.halt()) == (["filled"], None)
+        assert life.wiring.policy.blocks() == ()
+        await life.books_agree()
+
+
+async def test_a_strategy_that_always_raises_leaves_nothing_on_the_book(tmp_path: Path) -> None:
+    """52: deciding fails in every cycle; the halt that comes of it takes orders back all the same."""
+    async with stage(tmp_path) as shop, shop.life(HOLDS) as life:
+        await life.passes(2)
+        await life.places(Side.BUY, "0.001", await life.bid() * FAR)
+        await life.passes(4)
+        assert await shop.resting() == 1
+
+        def fails(*_: object) -> object:
+            raise ZeroDivisionError("a mistake")
+
+        life.parts.market.snapshot = fails  # type: ignore[method-assign,assignment]
+        await life.passes(40)
+        assert "3 cycles in a row ended in a defect" in (life.store.halt() or "")
+        assert (life.states, await shop.resting()) == (["canceled"], 0)
+        await life.books_agree()
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError])
+async def test_without_memory_or_without_end_the_process_ends(tmp_path: Path, error: type[Exception]) -> None:
+    """53: with an error; what was durable is all that the next one needs."""
+    async with stage(tmp_path) as shop:
+        async with shop.life(HOLDS) as life:
+            await life.passes(2)
+            order = await life.places(Side.BUY, "0.001", await life.bid() * FAR)
+
+            def fails(*_: object) -> object:
+                raise error
+
+            life.parts.market.snapshot = fails  # type: ignore[method-assign,assignment]
+            with pytest.raises(error):
+                await life.passes(30)
+            life.task = asyncio.ensure_future(asyncio.sleep(0))  # its end was awaited
+        async with shop.life(HOLDS, order_age_max=SOON) as life:
+            await life.passes(30)
+            assert (life.states, len(await shop.sent())) == (["canceled"], 1)
+            assert order is not None
+            assert life.store.halt() is None
+            await life.books_agree()
+
+
+async def test_an_order_by_hand_is_told_within_two_cycles(tmp_path: Path) -> None:
+    """93, and what its owner does: seen, named, and left alone, while no order of ours rests."""
+    async with stage(tmp_path, reconcile_every=timedelta(minutes=10)) as shop, shop.life(HOLDS) as life:
+        await life.passes(2)
+        bid = await life.bid()
+        answer = await shop.ground.submit("BTCTRY", "buy", "0.001", str(round(bid * FAR)), "by-hand")
+        assert answer.status_code == 200
+        await life.passes(11)
+        assert shop.ground.notes.names().count(Event.FOREIGN_ORDER_SEEN) == 1
+        assert (await shop.resting(), life.store.halt()) == (1, None)
+
+
+@pytest.mark.parametrize("price", ["0.9", "1.01"])
+async def test_an_order_under_our_label_that_is_not_ours_halts_within_two_cycles(tmp_path: Path, price: str) -> None:
+    """93: resting or filled at once, of an epoch that nobody knows: adopted, counted, and trading halts."""
+    async with stage(tmp_path, reconcile_every=timedelta(minutes=10)) as shop, shop.life(HOLDS) as life:
+        await life.passes(2)
+        limit = str(round(await life.bid() * Decimal(price)))
+        label = str(Label("TEST", 9, 1))
+        assert (await shop.ground.submit("BTCTRY", "buy", "0.001", limit, label)).status_code == 200
+        await life.passes(11)
+        assert "bears our label, and had no row" in (life.store.halt() or "")
+        await life.passes(30)
+        assert life.states == ["canceled" if price == "0.9" else "filled"]
         await life.books_agree()

@@ -21,7 +21,7 @@ from btcbot.exchange.http import Http
 from btcbot.execution.live import LiveExecution
 from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.services.order_desk import OrderDesk
-from tests.faults.stage import stage
+from tests.faults.stage import BTC, stage
 from tests.unit.exchange.builders import Bench, accepting
 from tests.unit.persistence.world import START, approved
 from tests.unit.services.blotter import Blotter
@@ -144,14 +144,35 @@ async def test_an_answer_about_another_order_proves_nothing_about_ours(tmp_path:
 
 @pytest.mark.looptime
 async def test_two_orders_under_one_label_halt(tmp_path: Path) -> None:
-    """27: the exchange made two of one."""
+    """27: the exchange made two of one. Both count, both are called back."""
     async with stage(tmp_path) as shop, shop.life(HOLDS) as life:
         await life.passes(2)
         await shop.fault("order_doubled", count=1)
         await life.places(Side.BUY, "0.001", await life.bid() * FAR)
-        await life.passes(8)
+        await life.passes(30)
         assert (len(await shop.accepted()), len(await shop.sent())) == (2, 1)
-        assert "two orders bear the label" in (life.store.halt() or "")
+        assert "bears our label, and so does" in (life.store.halt() or "")
+        assert life.states == ["canceled", "canceled"]
+        assert await shop.resting() == 0
+        assert (await life.ordered("resume")).ok
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("lost", [False, True])
+async def test_the_trades_of_two_orders_under_one_label_are_all_booked(tmp_path: Path, lost: bool) -> None:
+    """27: filled at once, and the ledger is exact again, whether the answer named the first of them or was lost."""
+    async with stage(tmp_path) as shop, shop.life(HOLDS) as life:
+        await life.passes(2)
+        await shop.fault("order_doubled", count=1)
+        if lost:
+            await shop.fault("drop_answer_after_accept", count=1, match={"endpoint": "submit"})
+        await life.places(Side.BUY, "0.001", await life.bid() * Decimal("1.01"))
+        await life.passes(60)
+        assert life.states == ["filled", "filled"]
+        assert life.store.ledger_balances()[BTC] == Decimal("0.002")
+        assert life.parts.book.state.trading.instrument("BTCTRY").position == Decimal("0.002")
+        assert life.store.halt() is not None
+        assert (await life.ordered("resume")).ok, "ledger and balances agree"
 
 
 async def test_what_the_exchange_made_of_an_order_is_what_counts(tmp_path: Path) -> None:

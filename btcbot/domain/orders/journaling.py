@@ -3,7 +3,7 @@
 Pure, so that the durable journal and the in-memory one of research cannot differ.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -81,11 +81,14 @@ def require_reservable(
 
 
 def adopted(
-    evidence: Evidence, order_id: str, deployment_id: str, currency: Asset, at: datetime
-) -> tuple[OrderRecord, OrderRecord, tuple[Step, ...], Label, Asset]:
+    evidence: Evidence, order_id: str, deployment_id: str, currency: Asset, at: datetime,
+    by_label: Callable[[str], OrderRecord | None],
+) -> tuple[OrderRecord, OrderRecord, tuple[Step, ...], Label, Asset]:  # fmt: skip
     """The lost row, the order as it stands now, the steps between, its label and its base asset.
 
-    Raises `AdoptionRefused` for anything but a listing of an order that bears a label of this deployment.
+    A second order under a label that has a row gets one of its own, named by the label and the exchange's number: it
+    is at the exchange, so it counts. Raises `AdoptionRefused` for anything but a listing of an order that bears a label
+    of this deployment, and for one that may be the order of the row that there is.
     """
     if not isinstance(evidence, Seen):
         raise AdoptionRefused("an orphan is adopted from a listing of the exchange and from nothing else")
@@ -96,9 +99,14 @@ def adopted(
     if not venue.pair.endswith(currency) or venue.pair == currency:
         raise AdoptionRefused(f"{venue.pair} is not quoted in {currency}, so its books cannot be kept")
     base = Asset(venue.pair.removesuffix(currency))
+    first = by_label(str(label))
+    if first is not None and first.exchange_order_id in (None, venue.exchange_order_id):
+        raise AdoptionRefused(f"label {label} has a row; exchange order {venue.exchange_order_id} is taken for its own")
+    name = str(label) if first is None else f"{label}+{venue.exchange_order_id}"
+    why = "had no row" if first is None else f"so does {first.exchange_order_id}, which has its row"
     is_buy = venue.side is Side.BUY
     orphan = OrderRecord(
-        order_id=order_id, client_order_id=str(label), decision_id=f"orphan/{label}", pair=venue.pair,
+        order_id=order_id, client_order_id=name, decision_id=f"orphan/{name}", pair=venue.pair,
         side=venue.side, purpose=Purpose.ENTRY if is_buy else Purpose.EXIT, quantity=venue.quantity,
         price=venue.price,
         reservation=Amount(venue.price * venue.quantity, currency) if is_buy else Amount(venue.quantity, base),
@@ -107,7 +115,7 @@ def adopted(
     opened = next_state(OrderState.ORPHAN, OrderEvent.ADOPTED)
     adoption = Step(
         OrderState.ORPHAN, OrderEvent.ADOPTED, opened, (OrderState.ORPHAN, OrderEvent.ADOPTED) in ALARMS,
-        f"exchange order {venue.exchange_order_id} bears our label and had no row",
+        f"exchange order {venue.exchange_order_id} bears our label, and {why}",
     )  # fmt: skip
     order, steps, _ = advance(replace(orphan, state=opened), evidence, at)
     return orphan, order, (adoption, *steps), label, base

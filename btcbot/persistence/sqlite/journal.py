@@ -19,7 +19,6 @@ from btcbot.domain.money import ZERO, Amount, Asset, Price, Quantity, plain
 from btcbot.domain.orders.evidence import Evidence, Fill
 from btcbot.domain.orders.intents import ApprovedOrderIntent, Purpose, Side
 from btcbot.domain.orders.journaling import (
-    AdoptionRefused,
     OrderUnknown,
     ReservationLimits,
     ReservationRefused,
@@ -116,12 +115,10 @@ class SqliteJournal:
             moment = self._recorder.moment()
             currency = self._limits.exposure_max.asset
             orphan, order, steps, label, base = adopted(
-                evidence, self._ids.new(), self._deployment_id, currency, moment.at
+                evidence, self._ids.new(), self._deployment_id, currency, moment.at, self.by_label
             )
-            if self.by_label(str(label)) is not None:
-                raise AdoptionRefused(
-                    f"label {label} has a row; exchange order {order.exchange_order_id} is a second one"
-                )
+            if order.client_order_id != str(label):
+                label = self._next_label()  # its own is its first bearer's
             if label.epoch == self._recorder.epoch:
                 self._labels = max(self._labels, label.sequence)
             self._insert(orphan, label, base, currency, None, moment)

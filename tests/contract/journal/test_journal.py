@@ -322,10 +322,23 @@ def test_a_foreign_order_is_never_adopted(journal: Journal, label: str | None) -
     assert sum(journal.counters().values()) == 0
 
 
-def test_a_second_order_under_one_label_is_not_an_orphan(journal: Journal) -> None:
+def test_an_order_under_the_label_of_a_row_without_a_number_is_taken_for_that_rows_own(journal: Journal) -> None:
     ours = journal.intent(approved())
-    with pytest.raises(AdoptionRefused, match="is a second one"):
+    with pytest.raises(AdoptionRefused, match="is taken for its own"):
         journal.adopt(Seen(venue(ours.client_order_id, "0.001", is_open=True, exchange_order_id=901)))
+
+
+def test_a_second_order_under_one_label_gets_a_row_of_its_own(journal: Journal) -> None:
+    ours = journal.sending(journal.intent(approved()))
+    journal.record(ours.order_id, Accepted(900, START))
+    second = journal.adopt(Seen(venue(ours.client_order_id, "0.001", is_open=True, exchange_order_id=901)))
+    assert (second.client_order_id, second.exchange_order_id) == (f"{ours.client_order_id}+901", 901)
+    assert journal.by_label(ours.client_order_id) == journal.by_exchange_id(900)
+    assert {order.order_id for order in journal.unfinished()} == {ours.order_id, second.order_id}
+    with pytest.raises(AdoptionRefused):
+        journal.adopt(Seen(venue(ours.client_order_id, "0.001", is_open=True, exchange_order_id=900)))
+    later = journal.intent(approved("c/ETHTRY/1", pair="ETHTRY"))
+    assert later.client_order_id != ours.client_order_id
 
 
 def test_only_a_listing_adopts(journal: Journal) -> None:
