@@ -92,6 +92,28 @@ def resume(reason: Reason) -> int:
 
 
 @app.command()
+def flatten(reason: Reason) -> int:
+    """Cancel everything, sell what the bot holds within the collar, then halt. Coins that are not its own stay."""
+    from btcbot.cli.operator import ask
+
+    return conclude(lambda desk: ask(desk, "flatten", reason), "operator", is_worker=False)
+
+
+@app.command()
+def assign(
+    asset: Annotated[str, typer.Argument(metavar="ASSET")],
+    quantity: Annotated[str, typer.Argument(metavar="QUANTITY")],
+    reason: Reason,
+) -> int:
+    """Give the bot coins that were in the account before: so much of ASSET counts as its position from now on."""
+    from btcbot.cli.operator import ask
+
+    return conclude(
+        lambda desk: ask(desk, "assign", reason, asset=asset, quantity=quantity), "operator", is_worker=False
+    )
+
+
+@app.command()
 def seal(order: Annotated[str, typer.Argument(metavar="ORDER")], reason: Reason) -> int:
     """Declare an unknown ORDER (id or label) absent: you looked, and the exchange never had it."""
     from btcbot.cli.operator import ask

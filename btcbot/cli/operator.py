@@ -1,4 +1,4 @@
-"""What an operator asks of a running live: halt, pause, resume, seal. Each is journaled there with its reason."""
+"""What an operator asks of a running live: halt, pause, resume, flatten, assign, seal. Each is journaled there."""
 
 import sys
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def halt(_desk: Desk, reason: str) -> int:
 
 
 def ask(_desk: Desk, verb: str, reason: str, **args: str) -> int:
-    """Pause, resume or seal."""
+    """Everything but a halt: it needs a live that runs."""
     _require(reason)
     return _ask(load_run_dir(environment()), verb, {"reason": reason, **args})
 

@@ -43,6 +43,7 @@ class Event(StrEnum):
     SUBMIT_BLOCKED = "submit_blocked"
     FILL_BOOKED = "fill_booked"
     # reconciliation and safety
+    ACCOUNT_OPENED = "account_opened"
     RECONCILED = "reconciled"
     RECONCILIATION_FAILED = "reconciliation_failed"
     TRANSFERS_BOOKED = "transfers_booked"
@@ -52,6 +53,9 @@ class Event(StrEnum):
     HALT_LIFTED = "halt_lifted"
     PAUSED = "paused"
     RESUMED = "resumed"
+    COINS_ASSIGNED = "coins_assigned"
+    FLATTEN_BEGUN = "flatten_begun"
+    FLATTEN_ENDED = "flatten_ended"
     CONTROL_COMMAND_RECEIVED = "control_command_received"
     CONTROL_REQUEST_REFUSED = "control_request_refused"
     CLOCK_OFFSET_MEASURED = "clock_offset_measured"

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from btcbot.domain.control import ControlAnswer, ControlRequest
 from btcbot.domain.errors import BtcbotError
@@ -23,6 +24,14 @@ async def send_command(run_dir: Path, verb: str, args: Mapping[str, str], ids: I
     return await ask(run_dir / CONTROL_SOCKET, ControlRequest(ids.new(), verb, dict(args)))
 
 
+class Flattens(Protocol):
+    async def flatten(self, reason: str, by: str) -> tuple[bool, str]: ...
+
+
+class Assigns(Protocol):
+    async def assign(self, asset: str, quantity: str, reason: str, by: str) -> str: ...
+
+
 class ControlDesk:
     """Answers control requests. `reconcile` returns what is not clean, so that a resume can be refused with reasons."""
 
@@ -34,6 +43,8 @@ class ControlDesk:
         reconcile: Callable[[], Awaitable[tuple[str, ...]]],
         changed: Callable[[], None],
         observer: Observer,
+        flattening: Flattens,
+        assigning: Assigns,
     ) -> None:
         self._store = store
         self._book = book
@@ -41,6 +52,8 @@ class ControlDesk:
         self._reconcile = reconcile
         self._changed = changed
         self._observer = observer
+        self._flattening = flattening
+        self._assigning = assigning
 
     async def answer(self, request: ControlRequest) -> ControlAnswer:
         self._observer.observed(Event.CONTROL_COMMAND_RECEIVED, verb=request.verb, request_id=request.id)
@@ -59,10 +72,15 @@ class ControlDesk:
                 return await self._resume(request.id, reason)
             case "seal":
                 return self._seal(request.id, str(request.args.get("order", "")), reason)
+            case "flatten":
+                return await self._flatten(request.id, reason)
+            case "assign":
+                return await self._assign(request, reason)
             case _:
                 return ControlAnswer(
-                    request.id, False, f"there is no verb {request.verb[:40]!r}", "use halt, pause, resume or seal"
-                )
+                    request.id, False, f"there is no verb {request.verb[:40]!r}",
+                    "use halt, pause, resume, flatten, assign or seal",
+                )  # fmt: skip
         self._changed()
         return ControlAnswer(request.id, True, message, next_step)
 
@@ -87,6 +105,26 @@ class ControlDesk:
         self._changed()
         return ControlAnswer(request_id, True, "resumed after a clean reconciliation", "")
 
+    async def _flatten(self, request_id: str, reason: str) -> ControlAnswer:
+        try:
+            is_flat, message = await self._flattening.flatten(reason, OPERATOR)
+        except BtcbotError as error:
+            return _refused(request_id, error)
+        self._changed()
+        next_step = "btcbot resume --reason TEXT, when it should trade again"
+        if not is_flat:
+            next_step = "look at the exchange and sell the rest by hand, or resume and flatten again"
+        return ControlAnswer(request_id, is_flat, message, next_step)
+
+    async def _assign(self, request: ControlRequest, reason: str) -> ControlAnswer:
+        asset, quantity = str(request.args.get("asset", "")), str(request.args.get("quantity", ""))
+        try:
+            message = await self._assigning.assign(asset, quantity, reason, OPERATOR)
+        except BtcbotError as error:
+            return _refused(request.id, error)
+        self._changed()
+        return ControlAnswer(request.id, True, message, "")
+
     def _seal(self, request_id: str, order_id: str, reason: str) -> ControlAnswer:
         """A person's proof that an unknown order never arrived (reliability 3.3, manual sealing)."""
         order = self._book.by_label(order_id) or next(
@@ -100,3 +138,7 @@ class ControlDesk:
         self._book.record(order.order_id, AbsenceProven(f"{OPERATOR}: {reason}"))
         self._changed()
         return ControlAnswer(request_id, True, f"order {order.client_order_id} is sealed as absent", "")
+
+
+def _refused(request_id: str, error: BtcbotError) -> ControlAnswer:
+    return ControlAnswer(request_id, False, str(error.args[0]) if error.args else str(error), error.next_step)

@@ -20,10 +20,12 @@ from btcbot.observability.metrics import CountingObserver, Metrics, serve_metric
 from btcbot.persistence.sqlite.live_store import LiveStore, ReservationLimits
 from btcbot.persistence.sqlite.lock import DatabaseLock
 from btcbot.persistence.sqlite.ownership import judge_ownership, verify_records
+from btcbot.services.assigning import Assigning
 from btcbot.services.backup import BackupService
 from btcbot.services.control import ControlDesk
 from btcbot.services.decision import DecisionParams
 from btcbot.services.event_log import EventLog
+from btcbot.services.flattening import Flattening
 from btcbot.services.identity import identity_of, writer_of
 from btcbot.services.key_lock import signing_alone
 from btcbot.services.live_feed import LiveFeed
@@ -166,7 +168,16 @@ async def _serve(
     service = RunLoopService(parts, wiring.readiness)
     control = ControlServer(
         run_dir / CONTROL_SOCKET,
-        ControlDesk(store, parts.book, wiring.halting, service.reconcile, service.wake, observer).answer,
+        ControlDesk(
+            store,
+            parts.book,
+            wiring.halting,
+            service.reconcile,
+            service.wake,
+            observer,
+            Flattening(parts, service),
+            Assigning(parts, service),
+        ).answer,
         observer,
     )
     loop = asyncio.get_running_loop()

@@ -25,7 +25,7 @@ from btcbot.domain.events import Event
 from btcbot.domain.feed import FeedKind
 from btcbot.domain.instruments import Instrument
 from btcbot.domain.market import MarketSnapshot
-from btcbot.domain.money import ZERO, Asset
+from btcbot.domain.money import ZERO, Asset, plain
 from btcbot.domain.orders.intents import ApprovedOrderIntent, Purpose
 from btcbot.domain.orders.records import OrderRecord
 from btcbot.domain.orders.states import OrderState
@@ -178,9 +178,10 @@ class RunLoopService:
         """For a resume: a full pass between cycles; what it returns stands in the way."""
         if not self._is_taken_over:
             return (self._readiness.waits_for or "the first reconciliation is not done",)
+        open_points: tuple[str, ...] = ("the worker is stopping",)
         async with self._abandoned_at_stop("a reconciliation"), self._one_at_a_time:
-            return (await self.compared()).open_points
-        return ("the worker is stopping",)
+            open_points = (await self.compared()).open_points
+        return open_points  # noqa: RET504 - what is abandoned at a stop returns from here as well
 
     @asynccontextmanager
     async def exclusively(self) -> AsyncIterator[None]:
@@ -294,6 +295,10 @@ class RunLoopService:
             return
         balances = await self._parts.reconciler.balances()
         self._store.open_ledger(balances)
+        self._observer.observed(
+            Event.ACCOUNT_OPENED, held={balance.asset: plain(balance.total) for balance in balances if balance.total},
+            note="coins and orders that were there before are left alone; `btcbot assign` makes coins usable",
+        )  # fmt: skip
         currency = self._parts.profile.limits.currency
         capital = sum((balance.total for balance in balances if balance.asset == currency), start=ZERO)
         self._book.take(LedgerOpened(capital))

@@ -22,9 +22,11 @@ from btcbot.domain.profiles import ClockProfile, Credentials, Endpoints, LivePro
 from btcbot.domain.secrets import Secret
 from btcbot.persistence.sqlite.chain import verify_chain
 from btcbot.persistence.sqlite.live_store import LiveStore
+from btcbot.services.assigning import Assigning
 from btcbot.services.control import ControlDesk
 from btcbot.services.decision import DecisionParams
 from btcbot.services.event_log import EventLog
+from btcbot.services.flattening import Flattening
 from btcbot.services.live import _break_crash_loop, opened_store, taken_lock
 from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_params
 from btcbot.services.run_loop import LiveParts, RunLoopService
@@ -202,13 +204,13 @@ class Life:
         book = await self.stage.ground.book(PAIR)
         return Decimal(book["bids"][0][0])
 
-    async def ordered(self, verb: str) -> ControlAnswer:
+    async def ordered(self, verb: str, **args: str) -> ControlAnswer:
         """What an operator gets for an order."""
         desk = ControlDesk(
             self.store, self.parts.book, self.wiring.halting, self.service.reconcile, self.service.wake,
-            self.parts.events,
+            self.parts.events, Flattening(self.parts, self.service), Assigning(self.parts, self.service),
         )  # fmt: skip
-        return await desk.answer(ControlRequest(self.stage.ids.new(), verb, {"reason": "a test"}))
+        return await desk.answer(ControlRequest(self.stage.ids.new(), verb, {"reason": "a test", **args}))
 
     async def comes_to_rest(self) -> None:
         """No more entries, and time for those under way to end."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from btcbot.domain.control import ControlAnswer, ControlRequest
-from btcbot.domain.errors import ReadFailed
+from btcbot.domain.errors import BtcbotError, ReadFailed
 from btcbot.domain.events import Event
 from btcbot.domain.orders.evidence import Accepted, Silent
 from btcbot.domain.orders.states import OrderState
@@ -26,6 +26,8 @@ class Counter:
     reconciled: int = 0
     changed: int = 0
     halting: Halting = field(init=False)
+    refusal: BtcbotError | None = None
+    is_flat: bool = True
 
     def __post_init__(self) -> None:
         self.halting = Halting(self.at.store, self.run_dir, self.at.witness)
@@ -39,8 +41,20 @@ class Counter:
     def change(self) -> None:
         self.changed += 1
 
+    async def flatten(self, reason: str, by: str) -> tuple[bool, str]:
+        if self.refusal is not None:
+            raise self.refusal
+        return self.is_flat, f"{by}: {reason}"
+
+    async def assign(self, asset: str, quantity: str, reason: str, by: str) -> str:
+        if self.refusal is not None:
+            raise self.refusal
+        return f"{quantity} {asset}, {by}: {reason}"
+
     async def ask(self, verb: str, reason: str = "a person's reason", **args: str) -> ControlAnswer:
-        desk = ControlDesk(self.at.store, self.at.book, self.halting, self.reconcile, self.change, self.at.witness)
+        desk = ControlDesk(
+            self.at.store, self.at.book, self.halting, self.reconcile, self.change, self.at.witness, self, self
+        )
         return await desk.answer(ControlRequest("request-1", verb, {"reason": reason, **args}))
 
 
@@ -143,7 +157,30 @@ async def test_seal_names_an_order_that_is_unknown(counter: Counter, name: str) 
     assert book.get(order.order_id).state is OrderState.OPEN
 
 
-@pytest.mark.parametrize("verb", ["halt", "pause", "resume", "seal"])
+@pytest.mark.parametrize("is_flat", [True, False])
+async def test_flatten_tells_what_it_left(counter: Counter, is_flat: bool) -> None:
+    counter.is_flat = is_flat
+    answer = await counter.ask("flatten")
+    assert (answer.ok, answer.message, counter.changed) == (is_flat, "operator: a person's reason", 1)
+    assert ("by hand" in answer.next_step) is not is_flat
+
+
+async def test_assign_names_coins_and_how_many(counter: Counter) -> None:
+    answer = await counter.ask("assign", asset="BTC", quantity="0.5")
+    assert (answer.ok, answer.message, counter.changed) == (True, "0.5 BTC, operator: a person's reason", 1)
+
+
+@pytest.mark.parametrize("verb", ["flatten", "assign"])
+async def test_what_is_refused_comes_with_its_next_step(counter: Counter, verb: str) -> None:
+    counter.refusal = ReadFailed("balances gave something else")
+    answer = await counter.ask(verb)
+    assert (answer.ok, answer.message, answer.next_step) == (
+        False, "balances gave something else", ReadFailed.next_step,
+    )  # fmt: skip
+    assert counter.changed == 0
+
+
+@pytest.mark.parametrize("verb", ["halt", "pause", "resume", "seal", "flatten", "assign"])
 @pytest.mark.parametrize("reason", ["", "   "])
 async def test_every_command_wants_a_reason(counter: Counter, verb: str, reason: str) -> None:
     answer = await counter.ask(verb, reason)
