@@ -86,17 +86,13 @@ class Flattening:
         cycle_id = parts.runtime.ids.new()
         for _ in range(SALES_MAX):
             await self._service.compared()
-            unit = parts.store.unit_of_work(cycle_id, parts.runtime.clock.now())
-            try:
-                snapshot = parts.market.snapshot({})
-                unit.add_snapshot(snapshot)
+            snapshot = parts.market.snapshot({})
+            with self._service.journaling(cycle_id, snapshot):
                 sent = [
                     order
                     for approved in self._approved(snapshot, cycle_id, ordinals, course)
                     if (order := await self._place(approved, snapshot)) is not None
                 ]
-            finally:
-                unit.rollback()  # the journal keeps what was sent; there is no cycle to record
             course.sold += sent
             if not sent or parts.halting.reason() is not None:
                 return

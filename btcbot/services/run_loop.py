@@ -6,8 +6,8 @@ waits.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -197,6 +197,16 @@ class RunLoopService:
         """A full pass, and a second one where the first found something; inside `exclusively`."""
         findings = await self._reconcile()
         return await self._reconcile() if findings.open_points else findings
+
+    @contextmanager
+    def journaling(self, cycle_id: str, snapshot: MarketSnapshot) -> Iterator[None]:
+        """Orders of an operator's command, under a name and a snapshot of their own. There is no cycle to record."""
+        unit = self._store.unit_of_work(cycle_id, self._parts.runtime.clock.now())
+        unit.add_snapshot(snapshot)
+        try:
+            yield
+        finally:
+            unit.rollback()
 
     async def took_off_the_book(self, reason: str) -> bool:
         """Cancel everything that rests, and look; whether nothing is at work any more. Inside `exclusively`."""
