@@ -270,6 +270,8 @@ class RunLoopService:
             await self._parts.desk.call_back(
                 self._book.state.trading.working(), reason, self._parts.runtime.clock.now()
             )
+        except DatabaseBlocked as blocked:
+            await self._go_on_without_records(blocked)
         except (FenceLost, UnsafeState, MemoryError, RecursionError):
             raise
         except Exception as defect:  # noqa: BLE001 - a defect here must not keep the next cycle from trying again
