@@ -38,11 +38,12 @@ class Assigning:
                 raise NotAssigned(f"the books are not clean: {'; '.join(findings.open_points)}")
             self._require_free(instrument, wanted, findings.balances)
             price = self._price(instrument)
-            store, clock = self._parts.store, self._parts.runtime.clock
-            store.assign(
-                Assignment(instrument.pair, instrument.base, instrument.quote, wanted, price, reason, by, clock.now())
+            now = self._parts.runtime.clock.now()
+            at = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as it is stored
+            self._parts.store.assign(
+                Assignment(instrument.pair, instrument.base, instrument.quote, wanted, price, reason, by, at)
             )
-            self._parts.book.take(CoinsAssigned(instrument.pair, wanted, price))
+            self._parts.book.take(CoinsAssigned(instrument.pair, wanted, price, at))
         held = self._parts.book.state.trading.instrument(instrument.pair).position
         self._parts.events.observed(
             Event.COINS_ASSIGNED,

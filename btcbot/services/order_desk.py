@@ -17,7 +17,7 @@ from btcbot.domain.orders.states import OrderState
 from btcbot.domain.ports import Observer
 from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.execution.ports import Execution
-from btcbot.services.decision import CANCEL_AGAIN_AFTER
+from btcbot.services.deciding.cancels import CANCEL_AGAIN_AFTER
 from btcbot.services.trading_book import TradingBook
 
 CANCELS_AT_ONCE = 3  # no more than may be turned away in a row before the key counts as refused (reliability I9)
