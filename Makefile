@@ -28,7 +28,7 @@ DEV_STAMP = $(VENV)/.installed-dev
 PEERS = .venv-peers
 PEERS_STAMP = $(PEERS)/.installed
 
-.PHONY: help run start stop fresh env test lint format lock docker-test kill-test fault-test replay-test fuzz clean bench bench-quick
+.PHONY: help run start stop fresh env test lint format lock docker-test kill-test fault-test replay-test language-test fuzz clean bench bench-quick
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -105,6 +105,10 @@ bench: $(DEV_STAMP) $(PEERS_STAMP)
 
 bench-quick: $(DEV_STAMP)
 	$(BIN)/python benchmarks/report.py --quick
+
+# Both evaluators of the strategy language on long recordings: make language-test RECORDED_CANDLES=FILE:FILE, or generated.
+language-test: $(DEV_STAMP)
+	$(PYTEST) -m slow tests/unit/strategy/language
 
 # A long coverage-guided search of every parser. One target: make fuzz FUZZ_TARGETS=json FUZZ_SECONDS=600
 FUZZ_SECONDS = 60

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 
 from btcbot.domain.market import Candle
-from btcbot.strategy.language.exact import statistic_of, whole
+from btcbot.strategy.language.exact import FINISHES, sum_of, whole
 from btcbot.strategy.language.nodes import (
     Accumulated,
     Arithmetic,
@@ -30,7 +30,6 @@ from btcbot.strategy.language.nodes import (
     Lasting,
     Node,
     Not,
-    OfPair,
     OnTimeframe,
     Previous,
     Relation,
@@ -48,7 +47,6 @@ from btcbot.strategy.language.values import (
     Bar,
     Value,
     bar_of,
-    bounded,
     choose,
     combine,
     compare,
@@ -135,8 +133,8 @@ class _Stream:
                 return _lasting(parts[0], candles)
             case OnTimeframe(timeframe, source):
                 return self._on_timeframe(timeframe, node_of(source))
-            case OfPair(pair, source):
-                return self._of_pair(others.get(pair), node_of(source))
+            case _:
+                return self._of_pair(others.get(node.pair), node_of(node.source))
 
     def _on_timeframe(self, timeframe: timedelta, source: Node) -> Column:
         if timeframe not in self._frames:
@@ -194,6 +192,7 @@ def _windowed(source: Column, statistic: Statistic, period: int) -> Column:
         others = list(accumulate((number * number for number in numbers), initial=0))
     else:
         others = list(accumulate((number * place for place, number in enumerate(numbers, 1)), initial=0))
+    finish = FINISHES[statistic]
     column: Column = []
     for end, defined in enumerate(_defined_in_a_row(source), 1):
         if defined < period:
@@ -203,7 +202,7 @@ def _windowed(source: Column, statistic: Statistic, period: int) -> Column:
         total, other = totals[end] - totals[begin], others[end] - others[begin]
         if statistic is not Statistic.DEVIATION:
             other -= begin * total  # places counted from the window's beginning
-        column.append(statistic_of(statistic, period, total, other, scale))
+        column.append(finish(period, total, other, scale))
     return column
 
 
@@ -230,9 +229,7 @@ def _accumulated(source: Column) -> Column:
     wholes = [(0, 0) if value is None else whole(value) for value in source]
     scale = max((finer for _, finer in wholes), default=0)
     levels = accumulate(number << (scale - finer) for number, finer in wholes)
-    return [
-        None if value is None else bounded(level / (1 << scale)) for value, level in zip(source, levels, strict=True)
-    ]
+    return [None if value is None else sum_of(1, level, 0, scale) for value, level in zip(source, levels, strict=True)]
 
 
 def _since(source: Column, within: int) -> Column:

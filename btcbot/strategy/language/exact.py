@@ -7,6 +7,7 @@ its window alone: neither a restart nor the way in which the sums were kept can 
 """
 
 import math
+from collections.abc import Callable, Mapping
 
 from btcbot.strategy.language.nodes import Statistic
 from btcbot.strategy.language.values import bounded
@@ -18,29 +19,44 @@ def whole(value: float) -> tuple[int, int]:
     return number, denominator.bit_length() - 1
 
 
-def statistic_of(statistic: Statistic, count: int, total: int, other: int, scale: int) -> float | None:
-    """The statistic of so many values.
+# What is made of so many values, of their exact sum, of another one, and of the scale of both. The other sum is that of
+# the squares for a deviation; for a weighted mean and a slope that of each value times its place, 1 for the oldest.
+Finish = Callable[[int, int, int, int], float | None]
 
-    `total` is their sum; `other` is the sum of their squares for a deviation, and for a weighted mean or a slope the
-    sum of each times its place, 1 for the oldest.
-    """
-    match statistic:
-        case Statistic.MEAN:
-            return total / (count << scale)
-        case Statistic.TOTAL:
-            return bounded(total / (1 << scale))
-        case Statistic.WEIGHTED_MEAN:
-            return other / ((count * (count + 1) // 2) << scale)
-        case Statistic.SLOPE:
-            rise, run = 12 * other - 6 * (count + 1) * total, count * (count * count - 1)
-            return bounded(rise / (run << scale))
-        case Statistic.DEVIATION:
-            return deviation(count, total, other, scale)
+
+def mean(count: int, total: int, _other: int, scale: int) -> float | None:
+    return bounded(total / (count << scale))
+
+
+def sum_of(_count: int, total: int, _other: int, scale: int) -> float | None:
+    try:
+        return bounded(total / (1 << scale))
+    except OverflowError:
+        return None
+
+
+def weighted_mean(count: int, _total: int, placed: int, scale: int) -> float | None:
+    return bounded(placed / ((count * (count + 1) // 2) << scale))
+
+
+def slope(count: int, total: int, placed: int, scale: int) -> float | None:
+    return bounded((12 * placed - 6 * (count + 1) * total) / ((count * (count * count - 1)) << scale))
 
 
 def deviation(count: int, total: int, squares: int, scale: int) -> float | None:
     """The root of the variance, which is exact before it is rounded and so never below zero."""
+    return root_of(count * squares - total * total, (count * count) << (2 * scale))
+
+
+def root_of(number: int, divisor: int) -> float | None:
+    """The root of a quotient; nothing where the quotient is beyond every float, as of values that are no prices."""
     try:
-        return math.sqrt((count * squares - total * total) / ((count * count) << (2 * scale)))
-    except OverflowError:  # a variance beyond every float: of values that are no prices
+        return math.sqrt(number / divisor)
+    except OverflowError:
         return None
+
+
+FINISHES: Mapping[Statistic, Finish] = {
+    Statistic.MEAN: mean, Statistic.TOTAL: sum_of, Statistic.WEIGHTED_MEAN: weighted_mean, Statistic.SLOPE: slope,
+    Statistic.DEVIATION: deviation,
+}  # fmt: skip

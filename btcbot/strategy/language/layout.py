@@ -12,6 +12,7 @@ from btcbot.strategy.language.nodes import (
     CandleField,
     Choice,
     Comparison,
+    Computed,
     Constant,
     Cross,
     Expression,
@@ -40,7 +41,7 @@ class Layout:
         self.samples = tuple(node for node in nodes if isinstance(node, Sample))
         constants = tuple(node for node in nodes if isinstance(node, Constant))
         known = (*self.samples, *constants)
-        computed = tuple(node for node in nodes if not isinstance(node, Field | Constant | Sample))
+        computed = tuple(node for node in nodes if isinstance(node, Computed))
         self.places: dict[Node, int] = {node: _FIELDS[node.name] for node in nodes if isinstance(node, Field)}
         self.places.update({node: len(_FIELDS) + number for number, node in enumerate((*known, *computed))})
         self.blank: tuple[Value, ...] = (*(constant.number for constant in constants), *(None for _ in computed))
@@ -52,7 +53,7 @@ class Layout:
         for node in computed:
             self.steps.append(self._step_of(node))
 
-    def _step_of(self, node: Node) -> steps.Step:
+    def _step_of(self, node: Computed) -> steps.Step:
         at, of = self.places[node], self._place
         match node:
             case Arithmetic(operator, left, right):
@@ -80,23 +81,23 @@ class Layout:
             case Extreme(extremum, source, period):
                 past = self._past(node_of(source))
                 return steps.extreme(at, extremum, period, past, self._slot(steps.INITIAL_EXTREME))
-            case Windowed(statistic, source, period):
-                past = self._exact_past(node_of(source))
-                return self._windowed(at, statistic, period, past, self._slot(steps.INITIAL_SUMS))
             case _:
-                raise AssertionError("fields, constants and samples are given")
+                return self._windowed(at, node.statistic, node.period, self._exact_past(node_of(node.source)))
 
     def _place(self, expression: Expression) -> int:
         return self.places[node_of(expression)]
 
-    def _windowed(self, at: int, statistic: Statistic, period: int, past: int, slot: int) -> steps.Step:
+    def _windowed(self, at: int, statistic: Statistic, period: int, past: int) -> steps.Step:
         match statistic:
             case Statistic.MEAN | Statistic.TOTAL:
+                slot = self._slot(steps.INITIAL_SUM)
                 return steps.mean(at, period, past, slot, is_divided=statistic is Statistic.MEAN)
-            case Statistic.WEIGHTED_MEAN | Statistic.SLOPE:
-                return steps.weighted(at, statistic, period, past, slot)
-            case Statistic.DEVIATION:
-                return steps.deviating(at, period, past, slot)
+            case Statistic.WEIGHTED_MEAN:
+                return steps.weighted_mean(at, period, past, self._slot(steps.INITIAL_SUMS))
+            case Statistic.SLOPE:
+                return steps.slope(at, period, past, self._slot(steps.INITIAL_SUMS))
+            case _:
+                return steps.deviation(at, period, past, self._slot(steps.INITIAL_SUMS))
 
     def _slot(self, initial: steps.Memory) -> int:
         self.memory.append(initial)

@@ -321,10 +321,11 @@ class Not(Condition):
 
 
 Sample = OnTimeframe | OfPair  # what looks at other candles than its own
-Node = (
-    Field | Constant | Arithmetic | Choice | Smoothed | Windowed | Extreme | Accumulated | Since | Previous
-    | OnTimeframe | OfPair | Comparison | Cross | Lasting | Both | Not
+Computed = (  # from the inputs over the same candles
+    Arithmetic | Choice | Smoothed | Windowed | Extreme | Accumulated | Since | Previous | Comparison | Cross | Lasting
+    | Both | Not
 )  # fmt: skip
+Node = Field | Constant | Sample | Computed
 Expression = Series | Condition
 
 
@@ -355,10 +356,10 @@ def children(node: Node) -> tuple[Node, ...]:
             return node_of(condition), node_of(chosen), node_of(otherwise)
         case Smoothed(_, source, _) | Windowed(_, source, _) | Extreme(_, source, _) | Previous(source, _):
             return (node_of(source),)
-        case Accumulated(source) | OnTimeframe(_, source) | OfPair(_, source):
-            return (node_of(source),)
         case Since(condition, _) | Lasting(condition, _) | Not(condition):
             return (node_of(condition),)
+        case _:
+            return (node_of(node.source),)
 
 
 def inputs(node: Node) -> tuple[Node, ...]:

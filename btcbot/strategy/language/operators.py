@@ -85,7 +85,7 @@ def ema(source: Series, period: int) -> Series:
 
     Formula: e = e[1] + a · (x - e[1]), a = 2 / (period + 1)
     Warm-up: the smallest k with (1 - a)^k ≤ 0.0001
-    Source: Murphy, ch. 9; Appel for the seed's fading
+    Source: Murphy, ch. 9
     """
     return Smoothed(Smoother.EMA, source, period)
 

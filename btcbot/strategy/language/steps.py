@@ -8,13 +8,13 @@ the part up to its own end. Whoever went back to an older state finds the list l
 copy. So a candle costs the same however long the windows are, and a state still never changes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import accumulate
 from typing import Any
 
-from btcbot.strategy.language.exact import deviation, statistic_of, whole
-from btcbot.strategy.language.nodes import VALUE_MAX, Connective, Extremum, Operator, Relation, Statistic
-from btcbot.strategy.language.values import Value, operation, relation
+from btcbot.strategy.language.exact import root_of, sum_of, whole
+from btcbot.strategy.language.nodes import VALUE_MAX, Connective, Extremum, Operator, Relation
+from btcbot.strategy.language.values import Value, relation
 
 Memory = Any  # a value, or a tuple of numbers, values and lists whose shape its step alone knows
 Step = Callable[[list[Value], list[Memory]], None]
@@ -22,27 +22,50 @@ Numbers = list[Any]  # `values` where only numbers can be, for the arithmetic on
 
 
 INITIAL_EXTREME: Memory = ((), None, 0)  # no block yet
-INITIAL_SUMS: Memory = (0, 0, 0)  # sum, the other sum, scale
+# Sums, what they are divided by, and the scale: none yet, so that the first one is a finer one.
+INITIAL_SUM: Memory = (0, 0, -1)
+INITIAL_SUMS: Memory = (0, 0, 0, -1)
 
 
 def arithmetic(at: int, left: int, right: int, operator: Operator) -> Step:
-    operate = operation(operator)
+    """Each operator in a function of its own: an operation takes less time than calling one."""
+    low, high = -VALUE_MAX, VALUE_MAX
 
-    def step(values: Numbers, _memory: list[Memory]) -> None:
+    def add(values: Numbers, _memory: list[Memory]) -> None:
         one, other = values[left], values[right]
-        if one is not None and other is not None:
-            result = operate(one, other)
-            if -VALUE_MAX <= result <= VALUE_MAX:
-                values[at] = result
+        if one is not None and other is not None and low <= (result := one + other) <= high:
+            values[at] = result
+
+    def subtract(values: Numbers, _memory: list[Memory]) -> None:
+        one, other = values[left], values[right]
+        if one is not None and other is not None and low <= (result := one - other) <= high:
+            values[at] = result
+
+    def multiply(values: Numbers, _memory: list[Memory]) -> None:
+        one, other = values[left], values[right]
+        if one is not None and other is not None and low <= (result := one * other) <= high:
+            values[at] = result
 
     def divide(values: Numbers, _memory: list[Memory]) -> None:
         one, other = values[left], values[right]
-        if one is not None and other:
-            result = one / other
-            if -VALUE_MAX <= result <= VALUE_MAX:
-                values[at] = result
+        if one is not None and other and low <= (result := one / other) <= high:
+            values[at] = result
 
-    return divide if operator is Operator.DIVIDE else step
+    def larger(values: Numbers, _memory: list[Memory]) -> None:
+        one, other = values[left], values[right]
+        if one is not None and other is not None:
+            values[at] = other if other > one else one  # noqa: FURB136 - a call costs more
+
+    def smaller(values: Numbers, _memory: list[Memory]) -> None:
+        one, other = values[left], values[right]
+        if one is not None and other is not None:
+            values[at] = other if other < one else one  # noqa: FURB136
+
+    steps: Mapping[Operator, Step] = {
+        Operator.ADD: add, Operator.SUBTRACT: subtract, Operator.MULTIPLY: multiply, Operator.DIVIDE: divide,
+        Operator.LARGER: larger, Operator.SMALLER: smaller,
+    }  # fmt: skip
+    return steps[operator]
 
 
 def comparison(at: int, left: int, right: int, name: Relation) -> Step:
@@ -158,9 +181,7 @@ def accumulated(at: int, source: int, slot: int) -> Step:
             total, scale = total << (finer - scale), finer
         total += number << (scale - finer)
         memory[slot] = (total, scale)
-        level = total / (1 << scale)
-        if -VALUE_MAX <= level <= VALUE_MAX:
-            values[at] = level
+        values[at] = sum_of(1, total, 0, scale)
 
     return step
 
@@ -229,101 +250,124 @@ def extreme(at: int, extremum: Extremum, period: int, past_slot: int, slot: int)
     """Remembers the extremes of the last whole block from its end backwards, of the block under way, and its length.
 
     A window is the end of one block and the beginning of the next: two values to compare, whatever the period (van
-    Herk's way).
+    Herk's way). The lowest is the highest below zero.
     """
-    better = max if extremum is Extremum.HIGHEST else min
+    sign = 1.0 if extremum is Extremum.HIGHEST else -1.0
 
-    def step(values: list[Value], memory: list[Memory]) -> None:
+    def step(values: Numbers, memory: list[Memory]) -> None:
         items, end, _, defined = memory[past_slot]
-        if defined == 0:
+        if not defined:
             memory[slot] = INITIAL_EXTREME
             return
         backwards, running, length = memory[slot]
-        value = items[end - 1]
-        running = value if length == 0 else better(running, value)
+        value = sign * items[end - 1]
+        if not length or value > running:
+            running = value
         length += 1
         if length == period:
             best = running
-            memory[slot] = (tuple(accumulate(reversed(items[end - period : end]), better)), None, 0)
+            memory[slot] = (
+                tuple(accumulate((sign * item for item in reversed(items[end - period : end])), max)),
+                None,
+                0,
+            )
         else:
             memory[slot] = (backwards, running, length)
             if defined < period:
                 return
-            best = better(backwards[period - length - 1], running)
-        values[at] = best + 0.0  # one zero: which of two came first is not the value's business
+            best = backwards[period - length - 1]
+            if running > best:
+                best = running
+        values[at] = sign * best + 0.0  # one zero: which of two came first is not the value's business
 
     return step
 
 
 def mean(at: int, period: int, past_slot: int, slot: int, *, is_divided: bool) -> Step:
-    """Remembers the exact sum of the window."""
+    """The mean or the total. Remembers the exact sum of the window, what to divide it by, and the scale of both."""
     count = period if is_divided else 1
+    low, high = -VALUE_MAX, VALUE_MAX
 
     def step(values: list[Value], memory: list[Memory]) -> None:
         items, end, _, defined, scale = memory[past_slot]
-        if defined == 0:
-            memory[slot] = INITIAL_SUMS
+        if not defined:
+            memory[slot] = INITIAL_SUM
             return
-        total, _, coarser = memory[slot]
+        total, divisor, coarser = memory[slot]
         if coarser != scale:
-            total <<= scale - coarser
+            total, divisor = total << (scale - coarser), count << scale
         total += items[end - 1]
         if defined > period:
             total -= items[end - 1 - period]
-        memory[slot] = (total, 0, scale)
+        memory[slot] = (total, divisor, scale)
+        if defined >= period and low <= (value := total / divisor) <= high:
+            values[at] = value
+
+    return step
+
+
+def weighted_mean(at: int, period: int, past_slot: int, slot: int) -> Step:
+    """Remembers the exact sum of the window, that of each value times its place, what to divide by, and the scale."""
+    return _placed(at, period, past_slot, slot, 0, 1, period * (period + 1) // 2)
+
+
+def slope(at: int, period: int, past_slot: int, slot: int) -> Step:
+    """Remembers what a weighted mean does."""
+    return _placed(at, period, past_slot, slot, -6 * (period + 1), 12, period * (period * period - 1))
+
+
+def _placed(at: int, period: int, past_slot: int, slot: int, of_total: int, of_placed: int, count: int) -> Step:
+    """So many times the sum of the window and so many times that of each value times its place, divided."""
+    low, high = -VALUE_MAX, VALUE_MAX
+
+    def step(values: list[Value], memory: list[Memory]) -> None:
+        items, end, _, defined, scale = memory[past_slot]
+        if not defined:
+            memory[slot] = INITIAL_SUMS
+            return
+        total, placed, divisor, coarser = memory[slot]
+        if coarser != scale:
+            total, placed, divisor = total << (scale - coarser), placed << (scale - coarser), count << scale
+        newest = items[end - 1]
+        if defined > period:  # everything moves one place down; the oldest, at place 1, falls out
+            placed += newest * period - total
+            total += newest - items[end - 1 - period]
+        else:
+            placed += newest * defined
+            total += newest
+        memory[slot] = (total, placed, divisor, scale)
         if defined >= period:
-            value = total / (count << scale)
-            if -VALUE_MAX <= value <= VALUE_MAX:
+            value = (of_total * total + of_placed * placed) / divisor
+            if low <= value <= high:
                 values[at] = value
 
     return step
 
 
-def weighted(at: int, statistic: Statistic, period: int, past_slot: int, slot: int) -> Step:
-    """Remembers the exact sum of the window, and that of each value times its place in it."""
+def deviation(at: int, period: int, past_slot: int, slot: int) -> Step:
+    """Remembers the exact sum of the window, that of the squares, what to divide by, and the scale."""
+    count = period * period
 
     def step(values: list[Value], memory: list[Memory]) -> None:
         items, end, _, defined, scale = memory[past_slot]
-        if defined == 0:
+        if not defined:
             memory[slot] = INITIAL_SUMS
             return
-        total, placed, coarser = memory[slot]
+        total, squares, divisor, coarser = memory[slot]
         if coarser != scale:
-            total, placed = total << (scale - coarser), placed << (scale - coarser)
-        if defined > period:  # everything moves one place down; the oldest, at place 1, falls out
-            placed -= total
-            total -= items[end - 1 - period]
+            finer = scale - coarser
+            total, squares, divisor = total << finer, squares << (2 * finer), count << (2 * scale)
         newest = items[end - 1]
-        total += newest
-        placed += newest * min(defined, period)
-        memory[slot] = (total, placed, scale)
-        if defined >= period:
-            values[at] = statistic_of(statistic, period, total, placed, scale)
-
-    return step
-
-
-def deviating(at: int, period: int, past_slot: int, slot: int) -> Step:
-    """Remembers the exact sum of the window, and that of the squares."""
-
-    def step(values: list[Value], memory: list[Memory]) -> None:
-        items, end, _, defined, scale = memory[past_slot]
-        if defined == 0:
-            memory[slot] = INITIAL_SUMS
-            return
-        total, squares, coarser = memory[slot]
-        if coarser != scale:
-            total, squares = total << (scale - coarser), squares << (2 * (scale - coarser))
-        newest = items[end - 1]
-        total += newest
-        squares += newest * newest
         if defined > period:
             oldest = items[end - 1 - period]
-            total -= oldest
-            squares -= oldest * oldest
-        memory[slot] = (total, squares, scale)
+            total += newest - oldest
+            squares += newest * newest - oldest * oldest
+        else:
+            total += newest
+            squares += newest * newest
+        memory[slot] = (total, squares, divisor, scale)
         if defined >= period:
-            values[at] = deviation(period, total, squares, scale)
+            values[at] = root_of((period * squares - total * total), divisor)
 
     return step
 

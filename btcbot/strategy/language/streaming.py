@@ -156,12 +156,17 @@ class Program:
             self._needs[interval] = candles_needed(self._roots, interval)
         return self._needs[interval]
 
+    def seen(self, state: ProgramState) -> Needs:
+        """How many candles of each pair have been seen, as `needs` counts them."""
+        pairs = zip(self._streams, state.others, strict=True)
+        others = {stream.pair: other.candles for stream, other in pairs if isinstance(stream, _OtherPair)}
+        own: Needs = {OWN: state.candles}
+        return {**own, **others}
+
     def is_warm(self, state: ProgramState, interval: timedelta | None = None) -> bool:
-        """Whether enough candles were seen for the values to be trusted: of our own, each timeframe and each pair."""
-        needs = self.needs(interval)
-        return state.candles >= needs[OWN] and all(
-            stream.is_warm(other, interval, needs) for stream, other in zip(self._streams, state.others, strict=True)
-        )
+        """Whether enough candles were seen of each pair for the values to be trusted."""
+        seen = self.seen(state)
+        return all(seen[pair] >= candles for pair, candles in self.needs(interval).items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +201,6 @@ class _Timeframe:
             state = self.program.after(state, forming.opened_at, forming.bar, self.interval)
         return replace(state, forming=replace(forming, bar=None))
 
-    def is_warm(self, state: ProgramState, _interval: timedelta | None, _needs: Needs) -> bool:
-        return self.program.is_warm(state, self.interval)
-
 
 @dataclass(frozen=True, slots=True)
 class _OtherPair:
@@ -217,9 +219,6 @@ class _OtherPair:
             state = self.program.step(state, candle, interval)
         return state
 
-    def is_warm(self, state: ProgramState, interval: timedelta | None, needs: Needs) -> bool:
-        return state.candles >= needs[self.pair] and self.program.is_warm(state, interval)
-
 
 _Stream = _Timeframe | _OtherPair
 
@@ -229,11 +228,10 @@ def _streams_of(samples: Iterable[Sample]) -> tuple[_Stream, ...]:
     frames: dict[timedelta, list[Expression]] = {}
     pairs: dict[str, list[Expression]] = {}
     for sample in samples:
-        match sample:
-            case OnTimeframe(interval, source):
-                frames.setdefault(interval, []).append(source)
-            case OfPair(pair, source):
-                pairs.setdefault(pair, []).append(source)
+        if isinstance(sample, OnTimeframe):
+            frames.setdefault(sample.interval, []).append(sample.source)
+        else:
+            pairs.setdefault(sample.pair, []).append(sample.source)
     return (
         *(_Timeframe(interval, Program(*roots)) for interval, roots in frames.items()),
         *(_OtherPair(pair, Program(*roots)) for pair, roots in pairs.items()),

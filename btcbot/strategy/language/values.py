@@ -10,6 +10,7 @@ from btcbot.strategy.language.nodes import VALUE_MAX, Connective, Operator, Rela
 Value = float | bool | None
 Bar = tuple[float | None, float | None, float | None, float | None, float | None]  # in the order of `CandleField`
 
+_VALUE_MIN = -VALUE_MAX
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OPERATIONS: Mapping[Operator, Callable[[float, float], float]] = {
     Operator.ADD: operators.add, Operator.SUBTRACT: operators.sub,
@@ -20,11 +21,6 @@ _RELATIONS: Mapping[Relation, Callable[[float, float], bool]] = {
     Relation.LESS: operators.lt, Relation.LESS_OR_EQUAL: operators.le,
     Relation.GREATER: operators.gt, Relation.GREATER_OR_EQUAL: operators.ge,
 }  # fmt: skip
-
-
-def operation(operator: Operator) -> Callable[[float, float], float]:
-    """What an operator does to two numbers, bounds left aside. Raises `ZeroDivisionError`."""
-    return _OPERATIONS[operator]
 
 
 def relation(name: Relation) -> Callable[[float, float], bool]:
@@ -40,7 +36,7 @@ def bar_of(candle: Candle) -> Bar:
 
 
 def bounded(number: float) -> float | None:
-    return number if -VALUE_MAX <= number <= VALUE_MAX else None
+    return number if _VALUE_MIN <= number <= VALUE_MAX else None
 
 
 def combine(operator: Operator, left: Value, right: Value) -> Value:
