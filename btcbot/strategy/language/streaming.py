@@ -158,10 +158,11 @@ class Program:
 
     def seen(self, state: ProgramState) -> Needs:
         """How many candles of each pair have been seen, as `needs` counts them."""
-        pairs = zip(self._streams, state.others, strict=True)
-        others = {stream.pair: other.candles for stream, other in pairs if isinstance(stream, _OtherPair)}
-        own: Needs = {OWN: state.candles}
-        return {**own, **others}
+        seen: dict[str | None, int] = {OWN: state.candles}
+        for stream, other in zip(self._streams, state.others, strict=True):
+            if isinstance(stream, _OtherPair):
+                seen[stream.pair] = other.candles
+        return seen
 
     def is_warm(self, state: ProgramState, interval: timedelta | None = None) -> bool:
         """Whether enough candles were seen of each pair for the values to be trusted."""

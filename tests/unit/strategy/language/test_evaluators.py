@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from btcbot.domain.market import Candle
@@ -115,15 +115,19 @@ EXPRESSIONS = st.one_of(SERIES, conditions(SERIES))
 PRICES = st.one_of(st.decimals("0.01", "100000", places=2), st.sampled_from(["1", "1e-250", "1e250"]).map(Decimal))
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> list[Candle]:
-    """Up to thirty candles; some minutes are missing."""
-    candles, minute = [], draw(st.integers(0, 5))
-    for _ in range(draw(st.integers(0, 30))):
-        low, body, other, high = sorted(draw(st.tuples(PRICES, PRICES, PRICES, PRICES)))
-        volume = draw(st.decimals("0", "1000", places=3))
-        candles.append(Candle(START + minute * MINUTE, body, high, low, other, volume))
-        minute += draw(st.sampled_from([1, 1, 1, 2, 7]))
+BARS = st.tuples(PRICES, PRICES, PRICES, PRICES, st.integers(0, 10**6), st.sampled_from([1, 1, 1, 2, 7]))
+HISTORIES = st.tuples(st.integers(0, 5), st.lists(BARS, max_size=30)).map(lambda drawn: history(*drawn))
+# On a busy machine an expression takes long to draw and to try.
+WHATEVER = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+
+
+def history(minute: int, drawn: list[tuple[Decimal, Decimal, Decimal, Decimal, int, int]]) -> list[Candle]:
+    """Candles of which some minutes are missing."""
+    candles = []
+    for *prices, volume, minutes in drawn:
+        low, body, other, high = sorted(prices)
+        candles.append(Candle(START + minute * MINUTE, body, high, low, other, Decimal(volume) / 1000))
+        minute += minutes
     return candles
 
 
@@ -160,7 +164,8 @@ def test_both_evaluators_are_equal_on_long_recordings() -> None:
             assert bits(values) == bits(list(columns.of(expression)))
 
 
-@given(expression=EXPRESSIONS, candles=histories(), other=histories())
+@given(expression=EXPRESSIONS, candles=HISTORIES, other=HISTORIES)
+@WHATEVER
 def test_both_evaluators_are_equal_for_whatever_can_be_written(
     expression: Expression, candles: list[Candle], other: list[Candle]
 ) -> None:
@@ -168,7 +173,8 @@ def test_both_evaluators_are_equal_for_whatever_can_be_written(
     assert bits(streamed(expression, candles, others)) == bits(in_columns(expression, candles, others))
 
 
-@given(expression=EXPRESSIONS, candles=histories(), other=histories(), end=st.integers(0, 30))
+@given(expression=EXPRESSIONS, candles=HISTORIES, other=HISTORIES, end=st.integers(0, 30))
+@WHATEVER
 def test_no_value_depends_on_a_later_candle(
     expression: Expression, candles: list[Candle], other: list[Candle], end: int
 ) -> None:
@@ -178,7 +184,8 @@ def test_no_value_depends_on_a_later_candle(
     assert bits(in_columns(expression, seen, {OTHER: known})) == bits(whole[:end])
 
 
-@given(expression=EXPRESSIONS, candles=histories(), other=histories())
+@given(expression=EXPRESSIONS, candles=HISTORIES, other=HISTORIES)
+@WHATEVER
 def test_a_step_changes_nothing_that_was_before(
     expression: Expression, candles: list[Candle], other: list[Candle]
 ) -> None:
@@ -211,8 +218,8 @@ def test_an_older_state_goes_on_as_if_nothing_had_come_after_it() -> None:
     assert straight[at] == again[at]
 
 
-@given(expression=EXPRESSIONS, candles=histories(), other=histories())
-@settings(max_examples=50)
+@given(expression=EXPRESSIONS, candles=HISTORIES, other=HISTORIES)
+@settings(WHATEVER, max_examples=50)
 def test_a_state_can_be_written_down_and_goes_on_where_it_was(
     expression: Expression, candles: list[Candle], other: list[Candle]
 ) -> None:
