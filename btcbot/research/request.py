@@ -154,7 +154,7 @@ def choice_of(name: str, params: str | None) -> StrategyChoice:
 def params_of(choice: StrategyChoice) -> Mapping[str, object]:
     """All parameters of a strategy that was built, those that were left out with their defaults, as JSON knows them."""
     values = {name: json.loads(text, parse_float=Decimal) for name, text in choice.params}
-    return REGISTRY[choice.name].params.model_validate(values).model_dump(mode="json")
+    return REGISTRY[choice.name].values_of(values)
 
 
 def params_hash(params: Mapping[str, object]) -> str:

@@ -80,12 +80,16 @@ class RiskView:
         return Amount(number, self.limits.currency)
 
     def after(self, approved: ApprovedOrderIntent) -> "RiskView":
-        """The view as if this order were already working: nothing filled, everything it may use up reserved."""
+        """The view as if this order were already working: nothing filled, everything it may use up reserved.
+
+        It counts as answered for, so that a decision may hold several orders of a pair. Should the first of them get no
+        answer, the journal takes in no other: it asks again, in the transaction that reserves.
+        """
         intent = approved.intent
         order = OrderRecord(
             order_id=intent.decision_id, client_order_id=intent.decision_id, decision_id=intent.decision_id,
             pair=intent.pair, side=intent.side, purpose=intent.purpose, quantity=intent.quantity, price=intent.price,
-            reservation=approved.reservation, state=OrderState.INTENT, created_at=self.now, changed_at=self.now,
+            reservation=approved.reservation, state=OrderState.OPEN, created_at=self.now, changed_at=self.now,
         )  # fmt: skip
         return replace(self, state=apply(apply(self.state, OrderChanged(order)), SubmitMade(self.now)))
 

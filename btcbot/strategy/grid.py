@@ -19,8 +19,8 @@ QUOTES_MAX = 10
 class Grid:
     """Rungs of the strategy's notional each.
 
-    While nothing is held, the rungs hang from `reference`, an expression over closed candles, or from the best bid if
-    that is lower: an indicator can only lower a price here. Once something was traded, they hang from the last fill.
+    While nothing is held, the rungs hang from `reference`, an expression over closed candles; once something was
+    traded, from the last fill. Wherever they hang, none is bought above the best bid.
     """
 
     spacing: Ratio  # from rung to rung, as a share of the price

@@ -2,37 +2,34 @@
 
 import difflib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Generic, TypeVar
+from types import MappingProxyType
+from typing import Any
 
 from pydantic import ValidationError
 
 from btcbot.domain.errors import ConfigurationError
 from btcbot.domain.money import Asset
 from btcbot.domain.profiles import StrategyChoice
-from btcbot.strategy import ema_cross
-from btcbot.strategy.params import StrategyParams
+from btcbot.strategy.recipe import Recipe
+from btcbot.strategy.shipped import (
+    bollinger_reversion,
+    dca,
+    donchian_breakout,
+    ema_cross,
+    grid,
+    rsi_reversion,
+    wind_down,
+)
 from btcbot.strategy.strategy import Strategy
 
-P = TypeVar("P", bound=StrategyParams)
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe(Generic[P]):
-    """A strategy before its parameters are known."""
-
-    params: type[P]
-    build: Callable[[P, Asset], Strategy]
-
-    def strategy(self, values: Mapping[str, object], currency: Asset) -> Strategy:
-        return self.build(self.params.model_validate(values), currency)
-
-
-REGISTRY: Mapping[str, Recipe[ema_cross.EmaCrossParams]] = {
-    ema_cross.NAME: Recipe(ema_cross.EmaCrossParams, ema_cross.ema_cross),
-}
+REGISTRY: Mapping[str, Recipe[Any]] = MappingProxyType(
+    {
+        module.NAME: module.RECIPE
+        for module in (bollinger_reversion, dca, donchian_breakout, ema_cross, grid, rsi_reversion, wind_down)
+    }
+)
 
 
 def build_strategy(choice: StrategyChoice, currency: Asset) -> Strategy:
@@ -42,14 +39,23 @@ def build_strategy(choice: StrategyChoice, currency: Asset) -> Strategy:
         near = difflib.get_close_matches(choice.name, REGISTRY, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; there is {', '.join(sorted(REGISTRY))}"
         raise ConfigurationError(f"BTCBOT_STRATEGY names no strategy: {choice.name!r}{hint}")
+    return made(recipe, choice, currency)
+
+
+def made(recipe: Recipe[Any], choice: StrategyChoice, currency: Asset) -> Strategy:
+    """The recipe with the parameters that were chosen."""
+    named = f"BTCBOT_STRATEGY_PARAMS of {choice.name}"
     try:
         values = {name: json.loads(text, parse_float=Decimal) for name, text in choice.params}
+    except ValueError as error:
+        raise ConfigurationError(f"{named} is not JSON: {error}") from error
+    try:
         return recipe.strategy(values, currency)
     except ValidationError as error:
         problems = "; ".join(_problem(dict(problem)) for problem in error.errors(include_url=False))
-        raise ConfigurationError(f"BTCBOT_STRATEGY_PARAMS of {choice.name}: {problems}") from error
+        raise ConfigurationError(f"{named}: {problems}") from error
     except ValueError as error:
-        raise ConfigurationError(f"BTCBOT_STRATEGY_PARAMS of {choice.name} is not JSON: {error}") from error
+        raise ConfigurationError(f"{named}: {error}") from error
 
 
 def _problem(problem: Mapping[str, object]) -> str:

@@ -48,17 +48,15 @@ def quote_grid(moment: Moment, pair: str) -> Mapping[str, str]:
 
 
 def _anchor(moment: Moment, pair: str, market: MarketView) -> Decimal | None:
-    """Where the rungs hang: from the last fill of a position, else from the reference or the bid, the lower one."""
+    """Where the rungs hang: from the last fill of a position, else from the reference."""
     stay = moment.state.trading.instrument(pair).stay
     if stay.is_open:
         return stay.last_price
-    strategy = moment.params.strategy
-    reference = strategy.grid_reference(moment.indicators(pair))
-    bid = _bid(market)
+    reference = moment.params.strategy.grid_reference(moment.indicators(pair))
     if reference is None or not (math.isfinite(reference) and reference > 0):
         return None
-    # A float becomes a price here: exactly, then only downwards, to the bid at most and to the grid below it.
-    return min(bid, market.instrument.price_down(Decimal(repr(reference))))
+    # A float becomes a price here: exactly, then downwards. No rung is bought above the best bid, whatever it says.
+    return market.instrument.price_down(min(Decimal(repr(reference)), market.instrument.price_max))
 
 
 def _rungs(moment: Moment, pair: str, grid: Grid, side: Side, wanted: tuple[Price, ...]) -> _Rungs:

@@ -14,7 +14,7 @@ from btcbot.research.history import History
 from btcbot.research.limits import shipped_limits, without_breakers
 from btcbot.services.decision import DecisionParams
 from btcbot.simulation.generator import CHARACTERS
-from btcbot.strategy.ema_cross import EmaCrossParams, ema_cross
+from btcbot.strategy.shipped.ema_cross import EmaCrossParams, ema_cross
 from tests.unit.domain.builders import FEE_RATIO, TRY
 from tests.unit.research.recordings import HOUR, flat, hours, walk, without
 

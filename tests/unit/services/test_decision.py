@@ -28,7 +28,7 @@ from btcbot.domain.state import (
 )
 from btcbot.risk.gate import Refused
 from btcbot.services.decision import CyclePlan, DecisionParams, DecisionState, decide, warm_up
-from btcbot.strategy.ema_cross import EmaCrossParams, ema_cross
+from btcbot.strategy.shipped.ema_cross import EmaCrossParams, ema_cross
 from tests.unit.domain.builders import (
     BIDS,
     ETH_TRY,

@@ -13,7 +13,7 @@ from btcbot.domain.state import BalancesSeen, FillBooked, LedgerOpened, OrderCha
 from btcbot.persistence.sqlite.live_store import TradingHistory
 from btcbot.services.decision import DecisionParams, DecisionState, decide, warm_up
 from btcbot.services.live_wiring import restored_state
-from btcbot.strategy.ema_cross import EmaCrossParams, ema_cross
+from btcbot.strategy.shipped.ema_cross import EmaCrossParams, ema_cross
 from tests.unit.domain.builders import BTC_TRY, FEE_RATIO, LIMITS, MINUTE, TRY, after, around, candle, fill, order
 from tests.unit.domain.builders import snapshot as seen
 

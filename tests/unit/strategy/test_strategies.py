@@ -9,8 +9,8 @@ from btcbot.domain.errors import ConfigurationError
 from btcbot.domain.money import amount
 from btcbot.domain.profiles import StrategyChoice
 from btcbot.domain.signals import Direction
-from btcbot.strategy.ema_cross import EmaCrossParams, ema_cross
 from btcbot.strategy.registry import build_strategy
+from btcbot.strategy.shipped.ema_cross import EmaCrossParams, ema_cross
 from btcbot.strategy.strategy import Strategy
 from tests.unit.domain.builders import TRY, candle
 
@@ -79,7 +79,7 @@ def test_a_choice_in_the_settings_becomes_a_strategy() -> None:
     ("name", "params", "message"),
     [
         ("ema_crss", (), "did you mean ema_cross"),
-        ("momentum", (), "there is ema_cross"),
+        ("momentum", (), "there is bollinger_reversion, dca"),
         ("ema_cross", (("fast", "0"),), "fast"),
         ("ema_cross", (("fast", "true"),), "fast"),
         ("ema_cross", (("fast", '"3"'),), "fast"),

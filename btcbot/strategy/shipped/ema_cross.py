@@ -4,15 +4,15 @@ The exit is a state, not a moment: an exit that could not be made at the crossin
 The shipped parameters are quick, so that a short rehearsal shows entries and exits; they are no advice.
 """
 
-from decimal import Decimal
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from btcbot.domain.money import Amount, Asset, Ratio
 from btcbot.strategy.language import CLOSE, crosses_above, ema
-from btcbot.strategy.params import PlainDecimal, StrategyParams
+from btcbot.strategy.params import PlainDecimal, StrategyParams, notional_field, stop_field
 from btcbot.strategy.protection import PositionRules, StopLoss
+from btcbot.strategy.recipe import Recipe
 from btcbot.strategy.strategy import Strategy
 
 NAME = "ema_cross"
@@ -21,13 +21,9 @@ NAME = "ema_cross"
 class EmaCrossParams(StrategyParams):
     fast: int = Field(default=3, ge=1, le=200, description="period of the fast average, in candles")
     slow: int = Field(default=8, ge=2, le=400, description="period of the slow average, in candles")
-    notional: PlainDecimal = Field(
-        default=Decimal(1500), gt=0, le=Decimal(10) ** 9, description="what each entry spends, in the risk currency"
-    )
+    notional: PlainDecimal = notional_field("1500")
     adds_to_position: bool = Field(default=False, description="whether an entry may follow while a position is held")
-    stop_loss_ratio: PlainDecimal = Field(
-        default=Decimal("0.05"), gt=0, lt=1, description="out when the bid has fallen by this share of the average cost"
-    )
+    stop_loss_ratio: PlainDecimal = stop_field("0.05")
 
     @model_validator(mode="after")
     def _fast_is_faster(self) -> Self:
@@ -47,3 +43,6 @@ def ema_cross(params: EmaCrossParams, currency: Asset) -> Strategy:
         shown=(("fast", fast), ("slow", slow)),
         rules=PositionRules(stop_loss=StopLoss(Ratio(params.stop_loss_ratio))),
     )
+
+
+RECIPE = Recipe(EmaCrossParams, ema_cross, __doc__)
