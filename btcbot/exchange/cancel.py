@@ -14,14 +14,16 @@ from btcbot.exchange.errors import (
     RateLimited,
     StampsAhead,
     Unavailable,
+    is_about_nonce,
     is_unauthorized,
     snippet,
 )
 from btcbot.exchange.http import HttpAnswer
 from btcbot.exchange.limits import Endpoint
-from btcbot.exchange.private import PrivateChannel
+from btcbot.exchange.private import PrivateChannel, message_of
 
 CANCEL_SECONDS = 15.0
+NOBODYS_ORDER = 1  # the exchange counts orders in hundreds of millions since long before us
 
 
 class CancelClient:
@@ -30,18 +32,34 @@ class CancelClient:
 
     async def cancel(self, exchange_order_id: int) -> CancelReceipt | CancelTurnedDown | Silent:
         """Ask once. A cancel is idempotent at the exchange, so the caller may ask again after silence."""
+        answer = await self._asked(exchange_order_id)
+        return answer if isinstance(answer, Silent) else receipt_of(answer)
+
+    async def may_trade(self) -> bool | None:
+        """Whether the key may submit and cancel, or nothing when the answer does not tell.
+
+        Asked by one cancel of an order that is not ours: refused as unknown, it was let in (protocol, section 3).
+        """
+        answer = await self._asked(NOBODYS_ORDER)
+        message = None if isinstance(answer, Silent) else message_of(answer)
+        if isinstance(answer, Silent) or message is None:
+            return None
+        if is_unauthorized(answer.status, message):
+            return None if is_about_nonce(message) else False
+        return True if answer.status in (OK, BAD_REQUEST) else None
+
+    async def _asked(self, exchange_order_id: int) -> HttpAnswer | Silent:
         obstacle = self._channel.obstacle(Endpoint.CANCEL)
         if obstacle is not None:
             return Silent(obstacle)
         try:
             await self._channel.admit(Endpoint.CANCEL)
-            answer = await self._channel.send_once(
+            return await self._channel.send_once(
                 # The number belongs in the query: in a body it is not seen (protocol 5.3).
                 Endpoint.CANCEL, "DELETE", "/api/v1/order", (("id", str(exchange_order_id)),), None, CANCEL_SECONDS,
             )  # fmt: skip
         except (RateLimited, StampsAhead, NotSent, NoAnswer, NotTheExchange) as error:
             return Silent(str(error))
-        return receipt_of(answer)
 
 
 def receipt_of(answer: HttpAnswer) -> CancelReceipt | CancelTurnedDown | Silent:

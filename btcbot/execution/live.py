@@ -32,6 +32,10 @@ class LiveExecution:
     async def cancel(self, exchange_order_id: int, pair: str) -> CancelReceipt | CancelTurnedDown | Silent:
         return await self._cancels.cancel(exchange_order_id)
 
+    async def may_trade(self) -> bool | None:
+        """Whether the exchange lets the key submit and cancel, or nothing when it does not tell; see `CancelClient`."""
+        return await self._cancels.may_trade()
+
     def _take(self, order: JournaledOrder) -> None:
         """One order, one try, whatever comes of it: nothing is ever sent again."""
         if not isinstance(order, JournaledOrder):

@@ -28,6 +28,7 @@ class ExecutionSet:
     hints: AccountHints
     aclose: Callable[[], Awaitable[None]]
     keep_warm: Callable[[], Coroutine[None, None, None]]
+    may_trade: Callable[[], Coroutine[None, None, bool | None]] | None = None  # nothing where nobody may submit
 
 
 def connect_execution(
@@ -36,13 +37,12 @@ def connect_execution(
     """Nothing is sent yet. A worker that its settings do not arm gets an execution that cannot submit."""
     common = profile.common
     channel = PrivateChannel.connect(common, clock, observer)
-    execution: Execution = DisarmedExecution(channel)
-    if profile.is_armed_by_settings:
-        execution = LiveExecution(channel, policy, profile.submit_timeout)
+    armed = LiveExecution(channel, policy, profile.submit_timeout) if profile.is_armed_by_settings else None
     return ExecutionSet(
-        execution=execution,
+        execution=armed or DisarmedExecution(channel),
         reader=AccountReader(AccountClient(channel), channel),
         hints=AccountHints(common.endpoints.ws_url, channel, clock, sleeper, observer),
         aclose=channel.aclose,
         keep_warm=channel.warming(common.pairs[0], sleeper).run,
+        may_trade=None if armed is None else armed.may_trade,
     )

@@ -9,11 +9,12 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from btcbot.domain.errors import ExchangeUnreachable, ExitCode, ReadFailed
+from btcbot.domain.errors import ExchangeUnreachable, ExitCode, KeyRefused, ReadFailed
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Observer
 from btcbot.domain.profiles import LiveProfile, Role
 from btcbot.execution.policy import TradingArmedPolicy
+from btcbot.execution.wiring import ExecutionSet
 from btcbot.observability.control import ControlServer
 from btcbot.observability.feed import FeedServer
 from btcbot.observability.metrics import CountingObserver, Metrics, serve_metrics
@@ -27,7 +28,7 @@ from btcbot.services.decision import DecisionParams
 from btcbot.services.event_log import EventLog
 from btcbot.services.flattening import Flattening
 from btcbot.services.identity import identity_of, writer_of
-from btcbot.services.key_lock import signing_alone
+from btcbot.services.key_lock import require_key_of, signing_alone
 from btcbot.services.live_feed import LiveFeed
 from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_params
 from btcbot.services.run_dir import CONTROL_SOCKET, FEED_SOCKET
@@ -38,6 +39,15 @@ from btcbot.services.runtime import Runtime
 KEY_SECONDS_MAX = 10.0
 
 
+class KeyMayNotTrade(KeyRefused):
+    """The key reads and may not trade, under settings that arm it."""
+
+    next_step = (
+        "give the key the permission to trade (Al-Sat) where the exchange made it, and this machine's address; or set "
+        "SAFE_MODE=true to run without orders"
+    )
+
+
 async def run_live(profile: LiveProfile, runtime: Runtime, observer: Observer, build: str) -> ExitCode:
     """Trade until SIGTERM. Raises what a person must settle, with the exit code of its kind."""
     params = decision_params(profile)
@@ -45,7 +55,7 @@ async def run_live(profile: LiveProfile, runtime: Runtime, observer: Observer, b
     events = EventLog(CountingObserver(observer, metrics))
     with taken_lock(profile, runtime, events, build) as lock:
         judge_ownership(profile.common.state_db_path, Role.LIVE)
-        with signing_alone(profile.common.run_dir, profile.common.credentials.key):
+        with signing_alone(profile.common.run_dir, profile.common.credentials.key, Role.LIVE):
             await _require_key(profile, runtime, events)
             if profile.common.metrics_port is not None:
                 serve_metrics(metrics, profile.common.metrics_port)
@@ -84,6 +94,7 @@ async def check_live(profile: LiveProfile, runtime: Runtime, observer: Observer,
             passed.append("database: live's own, sound, every link of its hash chain verified")
     finally:
         lock.release()
+    require_key_of(common.run_dir, common.credentials.key, Role.LIVE)
     policy = TradingArmedPolicy(profile, lambda: "this is only a check")
     market, execution = connect_exchange(profile, policy, runtime, observer)
     try:
@@ -93,6 +104,7 @@ async def check_live(profile: LiveProfile, runtime: Runtime, observer: Observer,
         offset = await market.measure_offset()
         passed.append(f"clock: {offset.offset.total_seconds():+.3f} s off the exchange's")
         balances = await execution.reader.balances()
+        await _require_trade_right(execution)
         passed.append(f"key: accepted, {sum(balance.total > 0 for balance in balances)} assets held")
     finally:
         await execution.aclose()
@@ -144,11 +156,22 @@ async def _require_key(profile: LiveProfile, runtime: Runtime, observer: Observe
     try:
         async with asyncio.timeout(KEY_SECONDS_MAX):
             await execution.reader.balances()
+            await _require_trade_right(execution)
     except (ExchangeUnreachable, ReadFailed, TimeoutError):
         return
     finally:
         await execution.aclose()
         await market.aclose()
+
+
+async def _require_trade_right(execution: ExecutionSet) -> None:
+    """A worker that its settings arm needs a key that may trade: found before the first order needs it, or its cancel.
+
+    One cancel that can cancel nothing is sent. A key that may not trade is let in with reads, so that the one refusal
+    is never a third in a row (reliability I9).
+    """
+    if execution.may_trade is not None and await execution.may_trade() is False:
+        raise KeyMayNotTrade("the exchange lets the API key read the account and refuses it a cancel")
 
 
 def _break_crash_loop(profile: LiveProfile, runtime: Runtime, store: LiveStore, wiring: LiveWiring) -> None:

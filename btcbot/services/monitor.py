@@ -27,7 +27,7 @@ from btcbot.persistence.sqlite.ownership import judge_ownership
 from btcbot.services.backup import BackupService
 from btcbot.services.health import READING_SECONDS, DatabaseReading, HealthService, what_happened
 from btcbot.services.identity import identity_of, writer_of
-from btcbot.services.key_lock import signing_alone
+from btcbot.services.key_lock import require_key_of, signing_alone
 from btcbot.services.live_watch import LiveWatch
 from btcbot.services.monitor_view import ServePage
 from btcbot.services.monitor_wiring import MonitorParts, build_monitor
@@ -74,6 +74,7 @@ async def health_once(profile: MonitorProfile, runtime: Runtime, observer: Obser
     common = profile.common
     if is_locked(common.state_db_path):
         return await _asked_of_watcher(profile, runtime)
+    require_key_of(common.run_dir, common.credentials.key, Role.MONITOR)
     parts = build_monitor(profile, runtime, observer)
     live = LiveWatch(runtime.clock.monotonic())
     service = HealthService(
@@ -103,6 +104,7 @@ async def check_monitor(profile: MonitorProfile, runtime: Runtime, observer: Obs
             passed.append("database: the monitor's own, sound")
     finally:
         lock.release()
+    require_key_of(common.run_dir, common.credentials.key, Role.MONITOR)
     parts = build_monitor(profile, runtime, observer)
     try:
         await parts.market.start()
@@ -125,7 +127,7 @@ def opened_store(profile: MonitorProfile, runtime: Runtime, observer: Observer, 
     try:
         observer.observed(Event.LOCK_TAKEN, path=str(path))
         writer = writer_of(common, runtime, build)
-        with signing_alone(common.run_dir, common.credentials.key):
+        with signing_alone(common.run_dir, common.credentials.key, Role.MONITOR):
             store = MonitorStore.open(path, lock, writer, runtime.clock, runtime.ids, observer)
             try:
                 yield store

@@ -131,6 +131,51 @@ def test_a_wrong_key_is_refused_in_one_line_without_the_key(running: Stack, tmp_
 
 
 @pytest.mark.timeout(300)
+def test_the_monitor_is_refused_lives_key_whether_live_runs_or_not(running: Stack, tmp_path: Path) -> None:
+    """98: before it writes or asks anything."""
+    tmp_path.chmod(0o700)
+    own = {"STATE_DB_PATH": str(tmp_path / "monitor.db")}
+    keys = {
+        name: running.settings("live")[name] for name in ("BTCTURK_API_KEY_FILE", "BTCTURK_API_SECRET_FILE")
+    }  # fmt: skip
+    assert running.ctl("stop", "btcbot-monitor").code == 0
+    try:
+        beside = running.btcbot("monitor", "health", "--watch", **own, **keys)
+        assert running.ctl("stop", "btcbot-live").code == 0
+        seen = len(running.record())
+        alone = running.btcbot("monitor", "health", "--watch", **own, **keys)
+        once = running.btcbot("monitor", "health", **own, **keys)
+        checked = running.btcbot("monitor", "check", **own, **keys)
+        asked = [line for line in running.record()[seen:] if line["kind"] == "request"]
+    finally:
+        assert running.ctl("start", "btcbot-live", "btcbot-monitor").code == 0
+    assert [done.code for done in (beside, alone, once, checked)] == [CONFIGURATION] * 4
+    assert "need a key each" in one_line(beside.err)
+    for refused in (alone, once, checked):
+        assert "BTCTURK_API_KEY is live's" in one_line(refused.err)
+    assert asked == []
+    assert not (tmp_path / "monitor.db").exists(), "nothing was written"
+
+
+@pytest.mark.timeout(200)
+def test_a_key_that_may_not_trade_is_refused_at_the_start(running: Stack, tmp_path: Path) -> None:
+    """110: it reads the account, and the first order would have found out."""
+    tmp_path.chmod(0o700)
+    run_dir = running.root / "reads"
+    run_dir.mkdir(mode=0o700)
+    database = tmp_path / "live.db"
+    reads = {
+        name: running.settings("monitor")[name] for name in ("BTCTURK_API_KEY_FILE", "BTCTURK_API_SECRET_FILE")
+    }  # fmt: skip
+    own = {"STATE_DB_PATH": str(database), "BTCBOT_RUN_DIR": str(run_dir)}
+    for words in (("run",), ("check",)):
+        refused = running.btcbot("live", *words, **own, **reads)
+        assert refused.code == CONFIGURATION, refused.err
+        assert "read the account and refuses it a cancel" in one_line(refused.err)
+    assert not database.exists(), "nothing was written"
+
+
+@pytest.mark.timeout(300)
 def test_without_network_a_check_gives_up_and_supervisord_does_not_loop_on_bad_settings(running: Stack) -> None:
     nowhere = {f"BTCTURK_{name}_URL": f"http://127.0.0.1:{port}" for name, port in (("API", 9), ("GRAPH", 9))}
     acknowledged = {"LIVE_TRADING_ACK": "real orders on 127.0.0.1:9"}

@@ -318,6 +318,10 @@ def _parse(text: bytes) -> Holder | None:
     try:
         document = json.loads(text)
         seal = document.get("seal")
-        return Holder(**{**document, "stage": Stage(document["stage"]), "seal": None if seal is None else Seal(**seal)})
-    except (ValueError, KeyError, TypeError, AttributeError):
+        found = Holder(
+            **{**document, "stage": Stage(document["stage"]), "seal": None if seal is None else Seal(**seal)}
+        )
+        is_a_process = type(found.pid) is int and found.pid > 0 and type(found.start_ticks) is int
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    return found if is_a_process else None

@@ -61,7 +61,7 @@ def open_store(path: Path, lock: DatabaseLock, writer: Writer, clock: Clock, ids
             # What a failed sync left may be in memory only: written again, and synced, before anything builds on it.
             database.checkpoint_now()
         _bring_up_to_date(database, ownership, observer)
-        recorder = _next_epoch(database, lock, writer, clock, ownership.db_uuid)
+        recorder = _next_epoch(database, lock, writer, clock, ownership)
         mark_closed(recorder, is_closed=False)
         database.checkpoint_now()  # a copy of the file alone has to say that it was open
         lock.mark_open(seal_of(recorder))
@@ -147,13 +147,23 @@ def _bring_up_to_date(database: Database, ownership: Ownership, observer: Observ
         database.checkpoint_now()
 
 
-def _next_epoch(database: Database, lock: DatabaseLock, writer: Writer, clock: Clock, db_uuid: str) -> Recorder:
-    """Insert epoch + 1: from now on, every older process that still writes is refused."""
+def _next_epoch(
+    database: Database, lock: DatabaseLock, writer: Writer, clock: Clock, ownership: Ownership
+) -> Recorder:  # fmt: skip
+    """Insert epoch + 1: from now on, every older process that still writes is refused.
+
+    The same transaction reads once more whose database it is: between the look from outside and this connection the
+    file may have been replaced.
+    """
     lock.require_held()
-    latest: int = database.value("SELECT coalesce(max(epoch), 0) FROM epochs")
-    recorder = Recorder(database, writer, clock, boot_id(), latest + 1, read_head(database, db_uuid))
-    moment = recorder.moment()
     with database.transaction():
+        facts = dict(database.execute("SELECT key, value FROM metadata").fetchall())
+        if any(facts.get(name) != value for name, value in ownership.facts().items()):
+            raise FenceLost("the database that was opened is not the one that was judged: it was replaced meanwhile")
+        latest: int = database.value("SELECT coalesce(max(epoch), 0) FROM epochs")
+        head = read_head(database, ownership.db_uuid)
+        recorder = Recorder(database, writer, clock, boot_id(), latest + 1, head)
+        moment = recorder.moment()
         recorder.insert(
             Epochs, epoch=latest + 1, opened_at=moment.at, build=writer.build, deployment_id=writer.deployment_id,
             was_unclean=lock.was_unclean, **moment.columns(),

@@ -52,6 +52,13 @@ class Ownership:
             if ours != theirs:
                 raise ForeignDeployment(f"{path} belongs to {what} {theirs}, the settings say {ours}")
 
+    def facts(self) -> dict[str, str]:
+        """Those of the metadata that say whose it is."""
+        return {
+            "db_role": str(self.role), "db_uuid": self.db_uuid, "account_fingerprint": self.account_fingerprint,
+            "venue": self.venue, "deployment_id": self.deployment_id,
+        }  # fmt: skip
+
 
 def judge_ownership(db_path: Path, role: Role) -> Ownership | None:
     """What the file is, or nothing where it is absent or empty. All that is not this role's whole database raises.

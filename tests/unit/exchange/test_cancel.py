@@ -41,3 +41,29 @@ async def test_a_block_holds_for_cancels_too() -> None:
     assert isinstance(await client.cancel(1), Silent)
     assert isinstance(await client.cancel(1), Silent)
     assert len(bench.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("handler", "may_trade"),
+    [
+        (answering("errors/cancel.no_order.400.json"), True),
+        (answering("errors/cancel.not_cancelable.400.json"), True),
+        (answering("rest/order_cancel.200.json"), True),
+        (saying(401, document(success=True, message="Unauthorized - Invalid Request", code=1037)), False),
+        (saying(200, document(success=True, message="Unauthorized - Invalid Request", code=1037)), False),
+        (saying(403, document(success=False, message="Forbidden")), False),
+        (answering("errors/unauthorized.invalid_nonce.401.json"), None),
+        (saying(403, "<html>"), None),
+        (answering("errors/rate_limit.account.429.json"), None),
+        (answering("errors/system.maintenance.503.json"), None),
+        (failing(httpx.ReadTimeout), None),
+    ],
+)
+async def test_a_key_that_may_not_trade_shows_at_a_cancel_that_cancels_nothing(
+    handler: Handler, may_trade: bool | None
+) -> None:
+    """110: one request, of an order that is nobody's; what proves nothing says nothing."""
+    bench = Bench(handler)
+    assert await CancelClient(bench.channel).may_trade() is may_trade
+    (request,) = bench.requests
+    assert (request.method, request.url.path, request.url.query) == ("DELETE", "/api/v1/order", b"id=1")

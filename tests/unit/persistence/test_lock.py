@@ -87,7 +87,9 @@ def test_an_orderly_end_is_told_from_every_other(db_path: Path) -> None:
         lock.release()
 
 
-@pytest.mark.parametrize("text", [b"{", b"[]", b"4711\n", b"\xff\xfe", b'{"stage": "held"}'])
+@pytest.mark.parametrize(
+    "text", [b"{", b"[]", b"4711\n", b"\xff\xfe", b'{"stage": "held"}', b"[" * 20_000]
+)  # fmt: skip
 def test_a_text_that_explains_nothing_is_an_unclean_end(db_path: Path, text: bytes) -> None:
     lock_path(db_path).write_bytes(text)
     lock_path(db_path).chmod(0o600)
@@ -97,6 +99,14 @@ def test_a_text_that_explains_nothing_is_an_unclean_end(db_path: Path, text: byt
     assert read_holder(db_path) is None
     lock.release()
     assert lock_path(db_path).read_bytes() == text
+
+
+@pytest.mark.parametrize("changes", [{"pid": "1"}, {"pid": -1}, {"pid": 0}, {"pid": True}, {"start_ticks": None}])
+def test_a_text_that_names_no_process_is_an_unclean_end(db_path: Path, changes: dict[str, object]) -> None:
+    write(db_path, holder(db_path, **changes))
+    lock = DatabaseLock.take(db_path, identity())
+    assert (lock.was_unclean, lock.previous) == (True, None)
+    lock.release()
 
 
 def test_a_living_process_named_in_the_text_refuses(db_path: Path) -> None:
