@@ -30,11 +30,14 @@ SETTLE_SECONDS = (1.5, 12.0)  # between being back and the next kill: two cycles
 IN_FLIGHT_EVERY, IN_FLIGHT_SECONDS = 4, 30.0
 BACK_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.02
-UNFINISHED = (
-    "SELECT count(*) FROM order_heads WHERE state NOT IN ('not_sent', 'rejected', 'absent_sealed', 'filled', 'canceled')"
-)
+UNFINISHED = "SELECT count(*) FROM order_heads WHERE state NOT IN ('not_sent', 'rejected', 'absent_sealed', 'filled', 'canceled')"
 ON_WIRE = "SELECT count(*) FROM order_heads WHERE state = 'sending'"
-CHANGES = {"live": {"BTCBOT_CRASH_LOOP_STARTS_MAX": "100000", "BTCBOT_STRATEGY_PARAMS": '{"fast": 2, "slow": 4, "notional": "1500"}'}}
+CHANGES = {
+    "live": {
+        "BTCBOT_CRASH_LOOP_STARTS_MAX": "1000",
+        "BTCBOT_STRATEGY_PARAMS": '{"fast": 2, "slow": 4, "notional": "1500"}',
+    }
+}
 
 
 def last_cycle(running: Stack) -> str:

@@ -13,6 +13,7 @@ one without making it worse (open question F3).
 
 import asyncio
 import math
+from bisect import insort
 from collections import deque
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -111,8 +112,16 @@ class Budgets:
             raise RateLimited(endpoint, moment - now)
         log.book(moment)
         if moment > now:
-            await _until(moment, loop)
-            self.require_open(endpoint)
+            try:
+                await _until(moment, loop)
+                self.require_open(endpoint)
+            except BaseException:
+                log.give_back(moment)  # or whoever gives up waiting pushes everybody after them further away
+                raise
+
+    def never_left(self, endpoint: Endpoint) -> None:
+        """The last call that was let through met no connection: no byte of it left, so the exchange counts none."""
+        self._logs[endpoint].give_back_last(asyncio.get_running_loop().time())
 
     def require_open(self, endpoint: Endpoint) -> None:
         left = self._blocked_until.get(endpoint, 0.0) - self._clock.monotonic()
@@ -135,10 +144,13 @@ class CallLog:
     def __init__(self, allowances: Sequence[tuple[int, float]]) -> None:
         """So many calls in so many seconds, each; at least one call, or nothing would ever leave."""
         self._allowances = [(max(calls, 1), seconds) for calls, seconds in allowances]
-        self._moments: deque[float] = deque(maxlen=max(calls for calls, _ in self._allowances))
+        self._longest = max(seconds for _, seconds in self._allowances)
+        self._moments: deque[float] = deque()  # those of the longest period, and those to come
 
     def free_at(self, now: float) -> float:
         """The next moment at which one more call keeps every allowance."""
+        while self._moments and self._moments[0] + self._longest <= now:
+            self._moments.popleft()
         moment = now
         for calls, seconds in self._allowances:
             if len(self._moments) >= calls:
@@ -146,8 +158,18 @@ class CallLog:
         return moment
 
     def book(self, moment: float) -> None:
-        """Take a moment that is free, for good: whoever asks next gets a later one."""
-        self._moments.append(moment)
+        """Take a moment that is free: whoever asks next gets a later one."""
+        insort(self._moments, moment)  # at the end, unless what was before those who wait has been given back
+
+    def give_back(self, moment: float) -> None:
+        """A booked moment at which nothing leaves. Who waits keeps the own moment; who asks next may get this one."""
+        self._moments.remove(moment)
+
+    def give_back_last(self, now: float) -> None:
+        """The latest moment that has come; nothing where that is so long ago that it counts no more."""
+        come = [moment for moment in self._moments if moment <= now]
+        if come:
+            self.give_back(come[-1])
 
 
 async def _until(moment: float, loop: asyncio.AbstractEventLoop) -> None:

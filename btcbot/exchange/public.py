@@ -11,7 +11,7 @@ from btcbot.domain.market import Book, Candle, Ticker, Trade
 from btcbot.domain.ports import Observer
 from btcbot.domain.profiles import Endpoints
 from btcbot.exchange.answers import OK, data_of, document_of, shaped, success_data
-from btcbot.exchange.errors import Malformed, Refused
+from btcbot.exchange.errors import Malformed, NotSent, Refused
 from btcbot.exchange.http import Http, HttpAnswer, Query
 from btcbot.exchange.limits import TOO_MANY_REQUESTS, Budgets, Endpoint
 from btcbot.exchange.mappers import book_of, candles_of, instrument_of, ticker_of, time_of, trade_of
@@ -109,7 +109,11 @@ class PublicClient:
         return await self._send(endpoint, http, path, query)
 
     async def _send(self, endpoint: Endpoint, http: Http, path: str, query: Query) -> HttpAnswer:
-        answer = await http.send("GET", path, query, timeout=READ_SECONDS)
+        try:
+            answer = await http.send("GET", path, query, timeout=READ_SECONDS)
+        except NotSent:
+            self._budgets.never_left(endpoint)
+            raise
         if answer.status == TOO_MANY_REQUESTS:
             raise self._budgets.block(endpoint, answer.retry_after)
         return answer

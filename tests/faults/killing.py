@@ -64,20 +64,10 @@ class Cut(Lives):
         await asyncio.wait({task}, timeout=REST_SECONDS)
         if task.done():
             task.result()
-        await self._come_to_rest()
+        await come_to_rest(self)
         self.service.stop()
         await task
         self._close()
-
-    async def _come_to_rest(self) -> None:
-        """A halt takes everything off the book; what is unknown is sealed by then, and the ledger is exact."""
-        write_halt_file(self.directory, "the end of the story")
-        for _ in range(ENDS_MAX):
-            await asyncio.sleep(END_SECONDS)
-            if not self.parts.book.unfinished():
-                invariants.ledger_is_exact(self.store, self.network)
-                return
-        raise AssertionError(f"S12: still at work: {self.parts.book.unfinished()}")
 
     async def _dies(self, seconds: float) -> None:
         """A life that ends at the point, or is killed where it stands when it does not come to it."""
@@ -132,6 +122,17 @@ class Cut(Lives):
             yield made
         finally:
             del database.transaction
+
+
+async def come_to_rest(lives: Lives) -> None:
+    """A halt takes everything off the book; what is unknown is sealed by then, and the ledger is exact."""
+    write_halt_file(lives.directory, "the end of the story")
+    for _ in range(ENDS_MAX):
+        await asyncio.sleep(END_SECONDS)
+        if not lives.parts.book.unfinished():
+            invariants.ledger_is_exact(lives.store, lives.network)
+            return
+    raise AssertionError(f"S12: still at work: {lives.parts.book.unfinished()}")
 
 
 def cut(

@@ -114,6 +114,41 @@ async def test_who_is_in_a_hurry_is_told_at_once_and_uses_nothing_up() -> None:
 
 
 @pytest.mark.looptime
+async def test_who_gives_up_waiting_leaves_the_budget_to_the_others() -> None:
+    """A reader that gives up each half minute would book the exchange away for ever otherwise."""
+    budgets, loop = Budgets(Role.MONITOR, ManualClock()), asyncio.get_running_loop()
+    began = loop.time()
+    for _ in range(2):
+        await budgets.acquire(Endpoint.INFO)
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5.0):
+                await budgets.acquire(Endpoint.INFO)
+    await budgets.acquire(Endpoint.INFO)
+    assert loop.time() - began == pytest.approx(60.0)
+    budgets.never_left(Endpoint.INFO)
+    await budgets.acquire(Endpoint.INFO)
+    assert loop.time() - began == pytest.approx(60.0)
+
+
+@given(st.lists(st.tuples(st.floats(min_value=0.0, max_value=30.0), st.booleans()), min_size=1, max_size=60))
+def test_moments_that_are_given_back_let_no_window_overflow(steps: list[tuple[float, bool]]) -> None:
+    log = CallLog([(3, 60.0), (2, 1.0)])
+    now = 0.0
+    kept: list[float] = []
+    for pause, is_given_back in steps:
+        now += pause
+        moment = log.free_at(now)
+        log.book(moment)
+        if is_given_back:
+            log.give_back(moment)
+        else:
+            kept.append(moment)
+    for calls, seconds in ((3, 60.0), (2, 1.0)):
+        assert all(later - first >= seconds - 1e-9 for first, later in zip(kept, kept[calls:], strict=False))
+
+
+@pytest.mark.looptime
 async def test_fifty_open_orders_can_be_canceled_within_half_a_minute() -> None:
     budgets = Budgets(Role.LIVE, ManualClock())
     for _ in range(50):
