@@ -1,8 +1,8 @@
 """How long after `kill -9` live is reconciled and cycling again, and whether its books are true after all the kills.
 
-The whole main job runs under supervisord, at the clock's own rate: sandbox, live and monitor. Live is killed at a random
-moment, again and again, every fourth time with an order on the wire whose answer is held back when one comes up soon
-enough. Measured is from the signal to the commit of the first cycle of the worker that supervisord started in its
+The whole main job runs under supervisord, at the clock's own rate: sandbox, live and monitor. Live is killed at a
+random moment, again and again, every fourth time with an order on the wire whose answer is held back, when one comes up
+soon enough. Measured is from the signal to the commit of the first cycle of the worker that supervisord started in its
 place; no cycle begins before the orders are taken over and the account is reconciled. The threshold of the crash-loop
 breaker is raised, and supervisord takes a start for good after a second. `make kill-test KILLS=100` runs it; it is not
 part of `make bench`, because a hundred kills take half an hour.
@@ -30,7 +30,8 @@ SETTLE_SECONDS = (1.5, 12.0)  # between being back and the next kill: two cycles
 IN_FLIGHT_EVERY, IN_FLIGHT_SECONDS = 4, 30.0
 BACK_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.02
-UNFINISHED = "SELECT count(*) FROM order_heads WHERE state NOT IN ('not_sent', 'rejected', 'absent_sealed', 'filled', 'canceled')"
+OVER = "('not_sent', 'rejected', 'absent_sealed', 'filled', 'canceled')"
+UNFINISHED = f"SELECT count(*) FROM order_heads WHERE state NOT IN {OVER}"
 ON_WIRE = "SELECT count(*) FROM order_heads WHERE state = 'sending'"
 CHANGES = {
     "live": {

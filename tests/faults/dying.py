@@ -1,4 +1,4 @@
-"""A worker in a process of its own that dies at a chosen line, system call, or for want of memory; and the one after it.
+"""A worker in a process of its own that dies at a line, at a system call, or for want of memory; and the one after it.
 
 The process trades against the simulated exchange in virtual time, on a database on disk. What the exchange took is
 written down by the exchange's side, and what left is what came out of a socket: both outlive the process. The worker
@@ -228,7 +228,7 @@ def _live_and_exit(
         prepare(life)
         loop.run_until_complete(life.lives(is_killed_in_submit=is_killed_in_submit))
         code = SURVIVED
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the fork of a test must not go on as the test
         sys.settrace(None)
         with suppress(BaseException):
             traceback.print_exc()
