@@ -66,6 +66,17 @@ def was_killed(status: int) -> bool:
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
+def kill_and_judge(death: Death, point: int, last: int) -> None:
+    """Lives differ by a few lines, so that one may end in order just before it comes to a point near its end."""
+    status = death.dies(killed_at(point))
+    assert was_killed(status) or (os.waitstatus_to_exitcode(status) == SURVIVED and point > last * 0.98), point
+    judge(death, point)
+
+
+def last_of(lines: dict[Line, list[int]]) -> int:
+    return max(counts[-1] for counts in lines.values())
+
+
 def judge(death: Death, point: int) -> None:
     """What is on disk is whole, and the next worker finds everything."""
     verify_records(death.directory / "live.db", Role.LIVE)
@@ -93,9 +104,7 @@ def test_killed_at_a_line_it_loses_and_doubles_nothing(
     chance = random.Random(SEED)
     for counts in chance.sample(list(lines.values()), LINES_SAMPLED):
         point = chance.choice(counts)
-        death = first.copied_to(tmp_path / str(point))
-        assert was_killed(death.dies(killed_at(point))), point
-        judge(death, point)
+        kill_and_judge(first.copied_to(tmp_path / str(point)), point, last_of(lines))
 
 
 def test_killed_at_a_line_of_each_recovery_it_loses_and_doubles_nothing(
@@ -114,10 +123,14 @@ def test_killed_at_a_writing_system_call_what_was_acknowledged_is_there(first: D
     whole = Calls(but_on=EXCHANGES_DESCRIPTOR)
     status = first.copied_to(tmp_path / "whole").dies(lambda life: ask_to_be_traced(), whole.trace)
     assert os.waitstatus_to_exitcode(status) == SURVIVED
-    assert Counter(whole.names).keys() >= {"pwrite64", "fdatasync", "fsync", "ftruncate", "unlink", "sendto"}
+    names = [name for name, _ in whole.entered]
+    assert {*names} >= {"pwrite64", "fdatasync", "fsync", "ftruncate", "unlink", "sendto"}
     chance = random.Random(SEED)
-    rare = [number for number, name in enumerate(whole.names, start=1) if name != "pwrite64"]
-    for point in (*chance.sample(rare, CALLS_SAMPLED - 2), *chance.sample(range(1, len(whole.names)), 2)):
+    rare = [number for number, name in enumerate(names, start=1) if name != "pwrite64"]
+    (log, _), (file, _) = Counter(on for name, on in whole.entered if name == "pwrite64").most_common(2)
+    assert names.count("fdatasync") > 20, f"{log} is the log, {file} the file that it is moved into"
+    moved = [number for number, call in enumerate(whole.entered, start=1) if call == ("pwrite64", file)]
+    for point in (*chance.sample(rare, CALLS_SAMPLED - 2), *chance.sample(moved, 2)):
         call_and_judge(first, tmp_path, point)
 
 
@@ -127,7 +140,7 @@ def call_and_judge(first: Death, tmp_path: Path, point: int) -> bool:
     calls = Calls(point, EXCHANGES_DESCRIPTOR)
     status = death.dies(lambda life: ask_to_be_traced(), calls.trace)
     if not was_killed(status):
-        assert len(calls.names) < point, "it ended before it came to that call"
+        assert len(calls.entered) < point, "it ended before it came to that call"
         return False
     judge(death, point)
     return True
@@ -152,7 +165,7 @@ def test_without_memory_it_ends_and_loses_and_doubles_nothing(
 ) -> None:
     """50: under a cap, at any line. The kernel's own kill is a SIGKILL at a line, as above."""
     chance = random.Random(SEED)
-    last = max(counts[-1] for counts in lines.values())
+    last = last_of(lines)
     ends = []
     for point in chance.sample(range(1, last), HUNGRY_SAMPLED):
         death = first.copied_to(tmp_path / str(point))
@@ -173,8 +186,7 @@ def test_killed_at_every_line_it_loses_and_doubles_nothing(
     for counts in sorted(lines.values())[shard::SHARDS]:
         for point in {counts[0], chance.choice(counts)}:
             death = first.copied_to(tmp_path / str(point))
-            assert was_killed(death.dies(killed_at(point))), point
-            judge(death, point)
+            kill_and_judge(death, point, last_of(lines))
             death.forget()
 
 
@@ -197,7 +209,7 @@ def test_killed_twice_and_starved_at_random_lines_it_loses_and_doubles_nothing(
     first: Death, lines: dict[Line, list[int]], tmp_path: Path
 ) -> None:
     chance = random.Random(dying.SEED)
-    last = max(counts[-1] for counts in lines.values())
+    last = last_of(lines)
     for number in range(200):
         death = first.copied_to(tmp_path / str(number))
         for _ in range(chance.randrange(1, 4)):

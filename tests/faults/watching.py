@@ -84,7 +84,7 @@ class Calls:
 
     last: int | None = None
     but_on: int = -1  # calls on this descriptor are the exchange's, not the worker's
-    names: list[str] = field(default_factory=list)  # of the calls that were entered, in order
+    entered: list[tuple[str, int]] = field(default_factory=list)  # each call and its first argument, in order
 
     def trace(self, child: int) -> int:
         """The child's wait status."""
@@ -100,20 +100,20 @@ class Calls:
             deliver = os.WSTOPSIG(status)
             if deliver == SYSCALL_STOP:
                 deliver = 0
-                name = self._entered(child, names)
-                if name is not None:
-                    self.names.append(name)
-                    if len(self.names) == self.last:
-                        os.kill(child, signal.SIGKILL)
-                        return os.waitpid(child, 0)[1]
+                if self._entered(child, names) and len(self.entered) == self.last:
+                    os.kill(child, signal.SIGKILL)
+                    return os.waitpid(child, 0)[1]
 
-    def _entered(self, child: int, names: Mapping[int, str]) -> str | None:
+    def _entered(self, child: int, names: Mapping[int, str]) -> bool:
         info = ctypes.create_string_buffer(INFO_BYTES)
         _ptrace(PTRACE_GET_SYSCALL_INFO, child, INFO_BYTES, ctypes.addressof(info))
         if info.raw[0] != ENTRY:
-            return None
+            return False
         number, first = struct.unpack_from("=QQ", info.raw, 24)
-        return names.get(number) if first != self.but_on else None
+        if number not in names or first == self.but_on:
+            return False
+        self.entered.append((names[number], first))
+        return True
 
 
 def ask_to_be_traced() -> None:

@@ -76,8 +76,7 @@ def judge_ownership(db_path: Path, role: Role) -> Ownership | None:
     if found.st_size < HEADER_BYTES:
         raise DamagedDatabase(f"{db_path} is not a whole SQLite database ({found.st_size} bytes)")
     try:
-        with read_only(db_path, "immutable=1") as connection:
-            ownership = identify(connection, db_path, role)
+        ownership = identified(db_path, role)
         require_log(db_path, ownership)
         with read_only(db_path, how_to_read(db_path)) as connection:
             _require_whole(connection, db_path, ownership)
@@ -98,6 +97,21 @@ def verify_records(db_path: Path, role: Role) -> None:
         raise OwnershipError(f"there is no database at {db_path}")
     with read_only(db_path, how_to_read(db_path)) as connection:
         verify_chain(connection, ownership.db_uuid)
+
+
+def identified(path: Path, role: Role | None = None) -> Ownership:
+    """`identify` from the file alone, so that nothing is made beside somebody else's; with its log where it must be.
+
+    A process that died while it moved its log into the file left a file that is whole only together with the log.
+    """
+    try:
+        with read_only(path, "immutable=1") as connection:
+            return identify(connection, path, role)
+    except (sqlite3.DatabaseError, DamagedDatabase):
+        if not _has_log(path):
+            raise
+    with read_only(path, how_to_read(path)) as connection:
+        return identify(connection, path, role)
 
 
 def identify(connection: sqlite3.Connection, path: Path, role: Role | None = None) -> Ownership:

@@ -30,7 +30,7 @@ from btcbot.persistence.sqlite.ownership import (
     HEADER_BYTES,
     Ownership,
     how_to_read,
-    identify,
+    identified,
     read_only,
     require_log,
     require_not_older,
@@ -90,8 +90,7 @@ def _identified(path: Path) -> Ownership:
     if found.st_size < HEADER_BYTES:
         raise DamagedDatabase(f"{path} is not a whole SQLite database ({found.st_size} bytes)")
     try:
-        with read_only(path, "immutable=1") as connection:
-            return identify(connection, path)
+        return identified(path)
     except sqlite3.DatabaseError as error:
         raise DamagedDatabase(f"{path} is not a whole SQLite database ({error})") from error
 
