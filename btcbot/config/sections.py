@@ -31,7 +31,7 @@ from btcbot.config.forms import (
     texts,
     zone,
 )
-from btcbot.domain.profiles import OnShutdown, Role, Sealing
+from btcbot.domain.profiles import ChangedStart, OnShutdown, Role, Sealing
 
 CANDLE_SECONDS = {"1m": 60, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "4h": 14400}
 
@@ -407,6 +407,11 @@ class Orders(Section):
     )
     on_shutdown: Annotated[OnShutdown, PlainValidator(member_of(OnShutdown))] = Field(
         OnShutdown.CANCEL, alias="BTCBOT_ON_SHUTDOWN", description="What becomes of open orders when live is stopped."
+    )
+    changed_start: Annotated[ChangedStart, PlainValidator(member_of(ChangedStart))] = Field(
+        ChangedStart.PAUSED,
+        alias="BTCBOT_CHANGED_START",
+        description="A start with another build or other settings than were last resumed under; never on loopback.",
     )
     crash_loop_starts_max: Annotated[int, PlainValidator(count(1, 1000))] = Field(
         5, alias="BTCBOT_CRASH_LOOP_STARTS_MAX", description="This many starts within the window latch a halt."

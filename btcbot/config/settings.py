@@ -476,6 +476,7 @@ def _live_profile(reading: _Reading, common: CommonProfile, acknowledged_host: s
         sealing=orders.seal,
         seal_quiet=_duration(orders.seal_quiet_seconds),
         on_shutdown=orders.on_shutdown,
+        changed_start=orders.changed_start,
         crash_loop_starts_max=orders.crash_loop_starts_max,
         crash_loop_window=_duration(orders.crash_loop_window_seconds),
         reconcile_every=_duration(orders.reconcile_seconds),

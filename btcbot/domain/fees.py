@@ -23,6 +23,7 @@ FILLS_MIN = 20  # of takers, before what they paid may replace a higher publishe
 FILLS_KEPT = 100
 ROUNDED_BY = Decimal("0.00000002")  # fee and tax come with eight decimals each
 RATIO_STEP = Decimal("0.000001")
+BASIS_POINT = Decimal("0.0001")
 NOTHING = Ratio(ZERO)
 
 
@@ -30,6 +31,13 @@ def paid_ratio(fill: Fill) -> Ratio:
     """Fee and tax of a fill against its notional, rounded up; without what rounding on their side may have added."""
     paid = max(fill.fee + fill.tax - ROUNDED_BY, ZERO)
     return Ratio(round_up(round_ratio(paid, fill.notional), RATIO_STEP))
+
+
+def is_as_expected(fill: Fill, paid: "FeesPaid", published: Ratio) -> bool:
+    """Whether a fill was charged a rate that is known: published, or paid lately, to a basis point (reliability T5)."""
+    charged = paid_ratio(fill)
+    known = (published, MAKER_RATIO_MAX, *paid.ratios)
+    return any(abs(charged - ratio) <= BASIS_POINT for ratio in known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,13 @@ class Reason(StrEnum):
     FEED_SILENT = "feed_silent"
     HEARTBEAT_OLD = "heartbeat_old"
     CYCLES_STALLED = "cycles_stalled"
+    LIVE_CANNOT_BEGIN = "live_cannot_begin"
     FEED_BACKLOG = "feed_backlog"
     LIVE_HALTED = "live_halted"
     LIVE_PAUSED = "live_paused"
     LIVE_DISARMED = "live_disarmed"
     ORDERS_UNRESOLVED = "orders_unresolved"
+    EXIT_REFUSED = "exit_refused"
     STARTING_UP = "starting_up"
     NOT_CHECKED = "not_checked"
 

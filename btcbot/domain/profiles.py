@@ -29,6 +29,13 @@ class OnShutdown(StrEnum):
     KEEP = "keep"
 
 
+class ChangedStart(StrEnum):
+    """What a start on the real exchange does with a build or with settings that nobody agreed to yet."""
+
+    PAUSED = "paused"  # no entries until a person resumes; exits and cancels go on
+    GOES_ON = "goes_on"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """Base URLs without a trailing slash (protocol, section 1)."""
@@ -134,6 +141,7 @@ class LiveProfile:
     crash_loop_window: timedelta
     reconcile_every: timedelta
     default_stop_ratio: Ratio = Ratio(Decimal("0.2"))  # noqa: RUF009 - a number, frozen
+    changed_start: ChangedStart = ChangedStart.PAUSED
 
     @property
     def is_armed_by_settings(self) -> bool:

@@ -65,7 +65,7 @@ class ControlDesk:
                 self._halting.latch(reason, OPERATOR)
                 message, next_step = "halted: no submit leaves until a person resumes; cancels go on", ""
             case "pause":
-                self._store.set_paused(True, OPERATOR)
+                self._store.set_paused(True, OPERATOR, reason)
                 self._observer.observed(Event.PAUSED, reason=reason, by=OPERATOR)
                 message, next_step = "paused: no new entries; exits and cancels go on", "btcbot resume --reason TEXT"
             case "resume":

@@ -51,7 +51,7 @@ class Flattening:
     async def flatten(self, reason: str, by: str) -> tuple[bool, str]:
         """Whether nothing of ours is left, and what was done. Ends halted; `NotFlattened` where it did not begin."""
         self._require_possible()
-        self._parts.store.set_paused(True, by)  # durable: no entry follows, wherever this ends
+        self._parts.store.set_paused(True, by, f"flatten: {reason}")  # durable: no entry follows, wherever this ends
         self._parts.events.observed(Event.FLATTEN_BEGUN, reason=reason, by=by)
         course = Course()
         try:

@@ -271,6 +271,7 @@ def live_checks(
         cycle_check(reading, age_max),
         trading_check(reading),
         orders_check(reading),
+        *exits_checks(reading),
         *(() if reading.backlog is None else (backlog_check(reading.backlog),)),
     )
 
@@ -296,7 +297,7 @@ def cycle_check(reading: LiveReading, age_max: float) -> Check:
         if reading.phase_age <= GRACE_SECONDS:
             return Check(name, Status.WARN, Reason.STARTING_UP, waited, "wait; live starts by itself")
         return Check(
-            name, Status.FAIL, Reason.CYCLES_STALLED, waited,
+            name, Status.FAIL, Reason.LIVE_CANNOT_BEGIN, waited,
             "live cannot begin: settle what the detail names; its log tells more",
         )  # fmt: skip
     detail = f"{figures.get('cycles')} cycles, the last {reading.cycle_age:.1f} s ago, at most {age_max:g} s"
@@ -339,6 +340,21 @@ def orders_check(reading: LiveReading) -> Check:
             "live looks them up by itself; if this stays for minutes, look at the orders on the exchange's own page",
         )  # fmt: skip
     return _fine(name, detail)
+
+
+def exits_checks(reading: LiveReading) -> tuple[Check, ...]:
+    """Nothing to say while the exchange takes what is sold."""
+    refused = reading.figures.get("exits_refused")
+    if not isinstance(refused, dict) or not refused:
+        return ()
+    detail = "; ".join(f"{pair}: {what}" for pair, what in refused.items())
+    return (
+        Check(
+            "live exits", Status.FAIL, Reason.EXIT_REFUSED, detail,
+            "the exchange refuses to sell what is held: see whether it lists the pair as trading; live buys no more of "
+            "it and tries again by itself; after selling by hand the books differ, and live halts",
+        ),
+    )  # fmt: skip
 
 
 def backlog_check(backlog: int) -> Check:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from btcbot.domain.errors import ExchangeUnreachable, ExitCode, KeyRefused, ReadFailed
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Observer
-from btcbot.domain.profiles import LiveProfile, Role
+from btcbot.domain.profiles import ChangedStart, LiveProfile, Role
 from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.execution.wiring import ExecutionSet
 from btcbot.observability.control import ControlServer
@@ -33,7 +33,7 @@ from btcbot.services.live_feed import LiveFeed
 from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_params
 from btcbot.services.run_dir import CONTROL_SOCKET, FEED_SOCKET
 from btcbot.services.run_loop import RunLoopService, require_one_currency
-from btcbot.services.running import run_beside
+from btcbot.services.running import run_beside, tell_lost_errors
 from btcbot.services.runtime import Runtime
 
 KEY_SECONDS_MAX = 10.0
@@ -70,6 +70,7 @@ async def _trade(
     with opened_store(profile, runtime, lock, events, build) as store:
         wiring = LiveWiring(profile, params, runtime, store, events)
         _break_crash_loop(profile, runtime, store, wiring)
+        pause_after_change(profile, store, events)
         await _serve(profile, runtime, store, wiring, events)
         store.checkpoint()
 
@@ -181,6 +182,17 @@ def _break_crash_loop(profile: LiveProfile, runtime: Runtime, store: LiveStore, 
         wiring.halting.latch(f"{starts} starts within {profile.crash_loop_window}", by="breaker")
 
 
+def pause_after_change(profile: LiveProfile, store: LiveStore, observer: Observer) -> None:
+    """On the real exchange, what a person has not agreed to yet makes no entries (reliability C1 and C2)."""
+    agreed, now = store.armed_under()
+    is_due = profile.changed_start is ChangedStart.PAUSED and not profile.common.endpoints.is_loopback
+    if agreed == now or not is_due or store.is_paused():
+        return
+    reason = f"build or settings are not those that were agreed to: {now[:12]} instead of {agreed[:12]}"
+    store.set_paused(True, "start", reason)
+    observer.observed(Event.PAUSED, reason=reason, by="start")
+
+
 async def _serve(
     profile: LiveProfile, runtime: Runtime, store: LiveStore, wiring: LiveWiring, observer: Observer
 ) -> None:
@@ -204,6 +216,7 @@ async def _serve(
         observer,
     )
     loop = asyncio.get_running_loop()
+    tell_lost_errors(loop, lambda what: wiring.halting.latch(what, "breaker"))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, service, number, observer)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # a closed terminal is no reason to stop trading safely

@@ -47,6 +47,7 @@ from btcbot.persistence.sqlite.live_store import LiveStore
 from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork
 from btcbot.services.decision import CancelWish, CyclePlan, DecisionParams, decide, warm_up
 from btcbot.services.event_log import EventLog
+from btcbot.services.exit_patience import ExitPatience
 from btcbot.services.floors import keep_floors
 from btcbot.services.halting import Halting
 from btcbot.services.live_feed import Vitals
@@ -129,6 +130,7 @@ class RunLoopService:
         self._under_way: set[asyncio.Timeout] = set()  # what a stop leaves a bounded time
         self._began = parts.runtime.clock.monotonic()
         self._is_proving = False
+        self._patience = ExitPatience(parts.runtime.clock, parts.events)
         self._woken = asyncio.Event()
         self._is_stop_crossed = False
         self._was_urgent = False
@@ -146,7 +148,7 @@ class RunLoopService:
         self._readiness.waits_for = "nothing: the worker is stopping"
         self._stopping.set()
         self._woken.set()
-        for scope in self._under_way:
+        for scope in (scope for scope in self._under_way if scope.when() is None):  # a second signal gives no more time
             scope.reschedule(asyncio.get_running_loop().time() + self._stop_patience())
 
     def wake(self) -> None:
@@ -434,15 +436,25 @@ class RunLoopService:
         for intent in approved:
             if self._stopping.is_set() or self._parts.halting.reason() is not None or self._readiness.waits_for:
                 break
-            if intent.intent.purpose is Purpose.ENTRY and self._store.is_paused():
+            if self._is_held_back(intent):
                 continue
             order = await self._parts.desk.place(intent, decided_at)
             if order is None:
                 continue
+            self._patience.learn(order)
             if order.state is not OrderState.NOT_SENT:
                 sent += 1
                 self._book.take(SubmitMade(order.created_at))
         return sent
+
+    def _is_held_back(self, approved: ApprovedOrderIntent) -> bool:
+        """A pause stops entries. A refused exit is tried again later, and its pair is not bought more of meanwhile."""
+        pair = approved.intent.pair
+        if approved.intent.purpose is Purpose.EXIT:
+            return self._patience.holds_back(pair)
+        if self._book.state.trading.instrument(pair).position <= 0:
+            self._patience.forget(pair)
+        return self._store.is_paused() or self._patience.is_refused(pair)
 
     async def _ask_exchange(self, unit: UnitOfWork) -> None:
         """What the exchange has to say. Without an answer nothing is submitted, but deciding and canceling go on."""
@@ -574,7 +586,7 @@ class RunLoopService:
             "paused": trading.is_paused, "armed": not parts.policy.blocks(), "blocks": list(parts.policy.blocks()),
             "unresolved": sum(order.is_unresolved for order in trading.orders.values()),
             "working": len(trading.orders), "equity": str(trading.equity), "day_pnl": str(trading.day_pnl),
-            "chain_head": list(self._store.chain_head()),
+            "chain_head": list(self._store.chain_head()), "exits_refused": self._patience.told(),
             "market_age_seconds": {pair: age.total_seconds() for pair, age in parts.market.ages().items()},
         }  # fmt: skip
 

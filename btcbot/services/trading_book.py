@@ -6,7 +6,8 @@ It is a `Journal` itself, so that whoever journals cannot forget to tell the sta
 from collections.abc import Mapping, Sequence
 
 from btcbot.domain.events import Event
-from btcbot.domain.orders.evidence import Evidence, Seen
+from btcbot.domain.fees import WORST_PUBLISHED, is_as_expected, paid_ratio
+from btcbot.domain.orders.evidence import Evidence, Fill, Seen
 from btcbot.domain.orders.intents import ApprovedOrderIntent
 from btcbot.domain.orders.life import new_fills
 from btcbot.domain.orders.records import JournaledOrder, OrderRecord
@@ -56,6 +57,7 @@ class TradingBook:
         fresh = tuple(new_fills(before, evidence))
         after = self._journal.record(order_id, evidence)
         for fill in fresh:
+            self._look_at_fee(fill)
             self.take(FillBooked(fill))
             self._observer.observed(
                 Event.FILL_BOOKED, order_id=order_id, trade_id=fill.trade_id, pair=fill.pair, side=str(fill.side),
@@ -83,6 +85,16 @@ class TradingBook:
 
     def counters(self) -> Mapping[str, int]:
         return self._journal.counters()
+
+    def _look_at_fee(self, fill: Fill) -> None:
+        """A rate that nobody knew is told once: from then on it is one that was paid lately."""
+        published = WORST_PUBLISHED.get(self.state.trading.currency)
+        if published is not None and not is_as_expected(fill, self.state.trading.fees, published):
+            self._observer.observed(
+                Event.FEE_DIFFERED, pair=fill.pair, trade_id=fill.trade_id, charged=paid_ratio(fill),
+                published=published, fee=fill.fee, tax=fill.tax, notional=fill.notional,
+                note="orders are planned with the highest rate paid lately; a fee in another asset shows in the ledger",
+            )  # fmt: skip
 
     def _changed(self, order: OrderRecord, before: OrderRecord | None = None) -> OrderRecord:
         self.take(OrderChanged(order))

@@ -38,6 +38,7 @@ from btcbot.services.monitor_view import MonitorView, ServePage
 from btcbot.services.run_dir import FEED_SOCKET, HEALTH_SOCKET
 from btcbot.services.running import run_beside
 from btcbot.services.runtime import Runtime
+from btcbot.services.tripping import LASTING_SECONDS, Tripping
 
 REPORT_VERB = "report"
 STORE_EVERY = timedelta(minutes=1)
@@ -107,6 +108,11 @@ class Watcher:
             lambda: self._live.reading(runtime.clock.monotonic(), self._copied), runtime.clock,
             GRACE_SECONDS,
         )  # fmt: skip
+        self._is_connected = False
+        self._tripping = Tripping(
+            profile.common.run_dir, LASTING_SECONDS * float(max(profile.common.clock.rate, 1)),
+            lambda: self._is_connected, runtime.clock, observer,
+        )  # fmt: skip
         self._report = _starting_report(runtime)
         self._reported_at = runtime.clock.monotonic()
         self._stored_at: float | None = None
@@ -150,7 +156,10 @@ class Watcher:
         told = ""
         while True:
             try:
-                was_heard = await self._copy_feed()
+                try:
+                    was_heard = await self._copy_feed()
+                finally:
+                    self._is_connected = False
                 reason = "live closed it"
             except (NobodyListens, MalformedFeedLine) as error:
                 was_heard, reason = False, what_happened(error)
@@ -169,7 +178,7 @@ class Watcher:
         path = self._profile.common.run_dir / FEED_SOCKET
         async with aclosing(read_feed(path, self._copied, self._observer)) as messages:
             async for message in messages:
-                was_heard = True
+                was_heard = self._is_connected = True
                 if message.kind is FeedKind.HEARTBEAT:
                     self._keep(pending)
                     self._live.took(message, self._runtime.clock.monotonic())
@@ -212,7 +221,9 @@ class Watcher:
         while True:
             began = clock.monotonic()
             self._store.require_fence()
-            self._take(await self._health.check())
+            report = await self._health.check()
+            self._tripping.judge(report)
+            self._take(report)
             self._store.checkpoint()
             await self._runtime.sleeper.sleep(max(period - (clock.monotonic() - began), 0))
 

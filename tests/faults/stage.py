@@ -27,10 +27,10 @@ from btcbot.services.control import ControlDesk
 from btcbot.services.decision import DecisionParams
 from btcbot.services.event_log import EventLog
 from btcbot.services.flattening import Flattening
-from btcbot.services.live import _break_crash_loop, opened_store, taken_lock
+from btcbot.services.live import _break_crash_loop, opened_store, pause_after_change, taken_lock
 from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_params
 from btcbot.services.run_loop import LiveParts, RunLoopService
-from btcbot.services.running import run_beside
+from btcbot.services.running import run_beside, tell_lost_errors
 from btcbot.services.runtime import Runtime
 from btcbot.strategy.strategy import Strategy
 from tests.integration.sandbox.playground import ManualTime, Playground, playing
@@ -92,6 +92,8 @@ class Stage:
         store = held.enter_context(opened_store(profile, runtime, lock, events, BUILD))
         wiring = LiveWiring(profile, params, runtime, store, events)
         _break_crash_loop(profile, runtime, store, wiring)
+        pause_after_change(profile, store, events)
+        tell_lost_errors(asyncio.get_running_loop(), lambda what: wiring.halting.latch(what, "breaker"))
         market, execution = connect_exchange(profile, wiring.policy, runtime, events)
         parts = wiring.parts(market, execution, lambda: None)
         service = RunLoopService(parts, wiring.readiness)

@@ -1,6 +1,8 @@
 """What an operator does over the control socket, against the local exchange: flatten, assign, and what they refuse."""
 
 import asyncio
+import random
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -9,8 +11,10 @@ import pytest
 
 from btcbot.domain.events import Event
 from btcbot.domain.orders.intents import Side
+from btcbot.domain.profiles import ChangedStart, Role
+from btcbot.persistence.sqlite.writer import Writer
 from btcbot.services.halting import write_halt_file
-from tests.faults.stage import BTC, BUYS, PAIR, SELLS, stage
+from tests.faults.stage import ADDS, BTC, BUYS, PAIR, SELLS, Life, stage
 from tests.unit.services.looping import HOLDS
 
 pytestmark = pytest.mark.looptime
@@ -135,3 +139,106 @@ async def test_coins_bound_by_somebody_elses_order_are_not_there_to_assign(tmp_p
             answer = await life.ordered("assign", asset="BTC", quantity="0.005")
             assert "only 0.002 BTC can be assigned" in answer.message
             assert "0.008 bound by orders" in answer.message
+
+
+# ------------------------------------------------------------------------------------- what a person has not agreed to
+
+
+async def test_changed_settings_make_no_entries_on_the_real_exchange_until_a_resume(
+    tmp_path: Path,
+) -> None:
+    """112: what was agreed to is kept as one hash of build, settings, database and key, and compared at each start."""
+    async with stage(tmp_path) as shop:
+        common = replace(shop.profile.common, endpoints=replace(shop.profile.common.endpoints, is_loopback=False))
+        async with shop.life(BUYS, common=common) as life:
+            await life.passes(15)
+            assert (life.store.is_paused(), life.states) == (False, ["filled"]), "the first start is agreed to"
+        changed = replace(common, config_hash="0123456789abcdef")
+        for _ in range(2):
+            async with shop.life(ADDS, common=changed) as life:
+                await life.passes(70)
+                assert (life.store.is_paused(), life.states) == (True, ["filled"]), "no entry, however often it starts"
+        async with shop.life(SELLS, common=changed) as life:
+            await life.passes(15)
+            assert life.states == ["filled", "filled"], "an exit takes risk away"
+        async with shop.life(BUYS, common=changed) as life:
+            assert await resumed(life)
+            await life.passes(90)
+            assert len(life.orders) == 3
+        async with shop.life(HOLDS, common=changed) as life:
+            await life.passes(5)
+            assert not life.store.is_paused(), "agreed to"
+        async with shop.life(HOLDS, common=common) as life:
+            await life.passes(5)
+            assert life.store.is_paused(), "and the former ones are not any more"
+
+
+async def resumed(life: Life) -> bool:
+    await life.passes(5)
+    return (await life.ordered("resume")).ok
+
+
+async def test_on_loopback_and_by_setting_a_changed_configuration_goes_on(tmp_path: Path) -> None:
+    async with stage(tmp_path) as shop:
+        common = shop.profile.common
+        real = replace(common, endpoints=replace(common.endpoints, is_loopback=False))
+        async with shop.life(HOLDS) as life:
+            await life.passes(5)
+        for changed, setting in ((common, ChangedStart.PAUSED), (real, ChangedStart.GOES_ON)):
+            profile = replace(changed, config_hash="0123456789abcdef")
+            async with shop.life(HOLDS, common=profile, changed_start=setting) as life:
+                await life.passes(5)
+                assert not life.store.is_paused()
+
+
+def test_no_bit_of_what_was_agreed_to_may_differ() -> None:
+    """112: a thousand changes of one bit, and a thousand other hashes."""
+    writer = Writer(Role.LIVE, "instance-1", "0123456789abcdef", "0.1.0+abcdef", "TEST", "0123456789ab")
+    agreed, chance = writer.arm_token_hash("0" * 32), random.Random(112)
+    for _ in range(1000):
+        name = chance.choice(("config_hash", "build", "account_fingerprint"))
+        text = bytearray(getattr(writer, name).encode())
+        text[chance.randrange(len(text))] ^= 1 << chance.randrange(7)
+        assert replace(writer, **{name: text.decode("latin-1")}).arm_token_hash("0" * 32) != agreed
+    assert writer.arm_token_hash("1" + "0" * 31) != agreed
+
+
+# -------------------------------------------------------------------------------------------------- exits turned down
+
+
+async def test_an_exit_of_a_suspended_pair_is_tried_with_growing_pauses_and_told_once(tmp_path: Path) -> None:
+    """43, 88: protective all the same: once the pair trades again, it is sold."""
+    async with stage(tmp_path) as shop:
+        async with shop.life(BUYS) as life:
+            await life.passes(15)
+        await shop.ground.admin("POST", f"halts?pair={PAIR}")
+        sent = len(await shop.sent())
+        async with shop.life(SELLS) as life:
+            await life.passes(600)
+            tries = len(await shop.sent()) - sent
+            assert 2 <= tries <= 9, tries
+            assert shop.ground.notes.names().count(Event.EXIT_REFUSED) == 1
+            assert life.store.halt() is None
+            assert PAIR in life.parts.vitals.figures["exits_refused"]
+            await shop.ground.admin("DELETE", f"halts?pair={PAIR}")
+            await life.passes(320)
+            assert life.states[-1] == "filled"
+            assert life.parts.vitals.figures["exits_refused"] == {}
+            await life.books_agree()
+
+
+# --------------------------------------------------------------------------------------------------------- other fees
+
+
+async def test_another_fee_is_told_once_and_the_ledger_is_exact(tmp_path: Path) -> None:
+    """42."""
+    async with stage(tmp_path, order_age_max=timedelta(seconds=60)) as shop, shop.life(ADDS) as life:
+        await life.passes(15)
+        assert Event.FEE_DIFFERED not in shop.ground.notes.names()
+        look, book = life.parts.book._look_at_fee, life.parts.book
+        assert book.state.trading.fees.ratios
+        cheap = replace(life.store.fills()[0], fee=Decimal(0), tax=Decimal(0), trade_id=1)
+        look(cheap)
+        assert shop.ground.notes.names().count(Event.FEE_DIFFERED) == 1
+        await life.comes_to_rest()
+        await life.books_agree()

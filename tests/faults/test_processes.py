@@ -1,6 +1,7 @@
 """A process that stands still, loses a helper, or shares its key: it sends nothing on what is old, and ends aloud."""
 
 import asyncio
+import gc
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -85,3 +86,35 @@ async def test_somebody_else_who_trades_with_the_same_key_is_noticed(tmp_path: P
         assert await life.places(Side.BUY, "0.001", bid) is not None
         assert life.states == ["not_sent"]
         assert await shop.sent() == ["BB-OTHER-1-1-AA"]
+
+
+async def test_an_error_that_nobody_awaits_is_told_and_halts(tmp_path: Path) -> None:
+    """54: a task that was started and forgotten dies; so does a callback."""
+    async with stage(tmp_path) as shop, shop.life(HOLDS) as life:
+        await life.passes(2)
+
+        async def dies() -> None:
+            raise LookupError("nobody looks")
+
+        task = asyncio.ensure_future(dies())
+        await asyncio.sleep(0)
+        del task
+        gc.collect()
+        await life.passes(1)
+        assert "an error that nobody caught (LookupError: nobody looks)" in (life.store.halt() or "")
+        assert (await life.ordered("resume")).ok
+        asyncio.get_running_loop().call_soon([].pop)
+        await life.passes(1)
+        assert life.store.halt() is None, "once: what repeats itself is in the log"
+
+
+async def test_a_callback_that_raises_halts_and_a_broken_connection_does_not(tmp_path: Path) -> None:
+    async with stage(tmp_path) as shop, shop.life(HOLDS) as life:
+        await life.passes(2)
+        loop = asyncio.get_running_loop()
+        loop.call_exception_handler({"message": "broken", "exception": ConnectionResetError(), "transport": object()})
+        await life.passes(1)
+        assert life.store.halt() is None
+        loop.call_soon([].pop)
+        await life.passes(1)
+        assert "IndexError" in (life.store.halt() or "")

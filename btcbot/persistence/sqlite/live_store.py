@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -71,6 +71,7 @@ class LiveStore:
         self._recorder = store.recorder
         self._lock = lock
         self._clock = clock
+        self._writer = writer
         self._books = BookKeeper(store.recorder)
         self._housekeeping = Housekeeping(store.database, store.recorder, lock, Role.LIVE, clock, observer)
         self.db_uuid = store.db_uuid
@@ -219,9 +220,24 @@ class LiveStore:
         )
         return bool(last == "pause")
 
-    def set_paused(self, paused: bool, by: str) -> None:
+    def set_paused(self, paused: bool, by: str, reason: str = "") -> None:
         if paused != self.is_paused():
-            self._say("pause" if paused else "resume", "", by)
+            self._say("pause" if paused else "resume", reason, by)
+
+    def armed_under(self) -> tuple[str, str]:
+        """Two hashes of build, settings, database and key: of those that a person agreed to last, and of ours.
+
+        A person agrees with the first start of a database, and with each resume.
+        """
+        agreed = self._database.execute(
+            "SELECT epochs.build, control.config_hash FROM control JOIN epochs ON epochs.epoch = control.epoch "
+            "WHERE control.verb IN ('resume', 'lift') ORDER BY control.chain_sequence DESC LIMIT 1"
+        ).fetchone()
+        if agreed is None:
+            agreed = self._database.execute("SELECT build, config_hash FROM epochs ORDER BY epoch LIMIT 1").fetchone()
+        build, config_hash = agreed
+        then = replace(self._writer, build=build, config_hash=config_hash)
+        return then.arm_token_hash(self.db_uuid), self._writer.arm_token_hash(self.db_uuid)
 
     # -------------------------------------------------------------------------------------- the feed, and the rest
 
