@@ -110,7 +110,7 @@ class Watcher:
         )  # fmt: skip
         self._is_connected = False
         self._tripping = Tripping(
-            profile.common.run_dir, LASTING_SECONDS * float(max(profile.common.clock.rate, 1)),
+            profile.common.run_dir, LASTING_SECONDS * float(profile.common.clock.rate),
             lambda: self._is_connected, runtime.clock, observer,
         )  # fmt: skip
         self._report = _starting_report(runtime)
