@@ -32,10 +32,11 @@ def amount(number: int) -> Amount:
 
 def limits() -> RiskLimits:
     return RiskLimits(
-        TRY, amount(5_000), amount(20_000), amount(50_000), amount(2_000), Ratio(Decimal("0.1")),
-        Ratio(Decimal("0.02")), Ratio(Decimal("0.02")), Ratio(Decimal("0.05")), 12, timedelta(seconds=60),
-        Ratio(Decimal("0.05")), timedelta(seconds=60), timedelta(minutes=15), 5, 20, 30, timedelta(seconds=10),
-        "Europe/Istanbul",
+        TRY, amount(5_000), tuple(Amount(Decimal(1_000), Asset(pair[:3])) for pair in PAIRS), amount(20_000),
+        amount(50_000), amount(2_000), Ratio(Decimal("0.1")),
+        Ratio(Decimal("0.02")), Ratio(Decimal("0.02")), Ratio(Decimal("0.05")), 12, 100, timedelta(seconds=60),
+        Ratio(Decimal("0.05")), timedelta(seconds=60), timedelta(minutes=15), 5, 20, 30, 2, timedelta(seconds=10),
+        timedelta(minutes=5),        "Europe/Istanbul",
     )  # fmt: skip
 
 

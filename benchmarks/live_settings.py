@@ -39,9 +39,10 @@ def live_profile(directory: Path, http_port: int, ws_port: int) -> LiveProfile:
     )  # fmt: skip
     plenty, ratio = amount("1000000000 TRY"), Ratio(Decimal("0.10"))
     limits = RiskLimits(
-        Asset("TRY"), plenty, plenty, plenty, plenty, Ratio(Decimal("0.9")), Ratio(Decimal("0.02")),
-        Ratio(Decimal("0.02")), ratio, 100_000, timedelta(0), ratio, timedelta(seconds=60), timedelta(minutes=15), 5,
-        20, 100_000, timedelta(seconds=10), "Europe/Istanbul",
+        Asset("TRY"), plenty, tuple(amount(f"1000000 {pair.removesuffix('TRY')}") for pair in PAIRS), plenty,
+        plenty, plenty, Ratio(Decimal("0.9")), Ratio(Decimal("0.02")),
+        Ratio(Decimal("0.02")), ratio, 100_000, 100_000, timedelta(0), ratio, timedelta(seconds=60),
+        timedelta(minutes=15), 5, 20, 100_000, 100_000, timedelta(seconds=10), timedelta(days=1), "Europe/Istanbul",
     )  # fmt: skip
     return LiveProfile(
         common=common, acknowledged_host=urlsplit(api).netloc,

@@ -86,6 +86,8 @@ def forget(path: Path) -> None:
 def start(path: Path) -> dict[str, float]:
     """What live does before it first asks the exchange anything."""
     began = time.perf_counter()
+    from datetime import timedelta
+
     from btcbot.domain.money import Asset, use_money_context
     from btcbot.persistence.sqlite.ownership import judge_ownership
     from btcbot.services import live
@@ -98,7 +100,7 @@ def start(path: Path) -> dict[str, float]:
     use_money_context()
     judge_ownership(path, Role.LIVE)
     with live_store(path) as store:
-        state = restored_state(store.history(), Asset("TRY"))
+        state = restored_state(store.history(), Asset("TRY"), timedelta(minutes=1))
         assert state.instruments
         assert store.ledger_balances()
         assert store.halt() is None

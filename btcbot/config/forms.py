@@ -20,6 +20,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 PAIRS_MAX = 50
+QUANTITIES_MAX = 200
 PARAMS_CHARACTERS_MAX = 4096
 PARAMS_MAX = 50
 PATH_BYTES_MAX = 4095
@@ -27,6 +28,7 @@ PATH_BYTES_MAX = 4095
 # Digits with an optional point: no sign, exponent, comma, blank or leading zero, and no digits but 0 to 9.
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,18})?", re.ASCII)
 _COUNT = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_ASSET = re.compile(r"[A-Z0-9]{1,10}", re.ASCII)
 _PAIR = re.compile(r"[A-Z0-9]{4,20}", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*", re.ASCII)
@@ -121,6 +123,23 @@ def pairs(count_max: int = PAIRS_MAX) -> Form[tuple[str, ...]]:
 
     return Form(
         f"1 to {count_max} different pairs of A-Z and 0-9, separated by commas without blanks (BTCTRY,ETHTRY)", read
+    )
+
+
+def quantities() -> Form[tuple[tuple[str, Decimal], ...]]:
+    """A number for each of some assets, in the order of their names."""
+
+    def read(text: str) -> tuple[tuple[str, Decimal], ...]:
+        parts = [part.partition(":") for part in text.split(",")]
+        found = {asset: _within(number, "0.00000001", "1000000000000", 18) for asset, _, number in parts}
+        if len(found) != len(parts) or len(found) > QUANTITIES_MAX or not all(map(_ASSET.fullmatch, found)):
+            raise ValueError
+        return tuple(sorted(found.items()))
+
+    return Form(
+        "different assets with a plain decimal number above 0 each, separated by commas without blanks "
+        "(BTC:0.005,ETH:0.1)",
+        read,
     )
 
 

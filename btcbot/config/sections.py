@@ -25,6 +25,7 @@ from btcbot.config.forms import (
     one_of,
     pairs,
     port,
+    quantities,
     seconds,
     strategy_name,
     strategy_params,
@@ -299,6 +300,10 @@ class Limits(Section):
         description="What all amounts below are counted in; every pair must be quoted in it.",
     )
     order_notional_max: Limit = Field(alias="BTCBOT_RISK_ORDER_NOTIONAL_MAX", description="One order.")
+    order_quantities_max: Annotated[tuple[tuple[str, Decimal], ...], PlainValidator(quantities())] = Field(
+        alias="BTCBOT_RISK_ORDER_QUANTITY_MAX",
+        description="One order, counted in the asset that is traded: one number for every asset of BTCBOT_PAIRS.",
+    )
     position_notional_max: Limit = Field(
         alias="BTCBOT_RISK_POSITION_NOTIONAL_MAX", description="One instrument: position at mark plus open buys."
     )
@@ -320,6 +325,10 @@ class Limits(Section):
     )
     entries_per_hour_max: Annotated[int, PlainValidator(count(1, 3600))] = Field(
         alias="BTCBOT_RISK_ENTRIES_PER_HOUR_MAX", description="Entries per instrument in any hour."
+    )
+    entries_per_day_max: Annotated[int, PlainValidator(count(1, 86400))] = Field(
+        alias="BTCBOT_RISK_ENTRIES_PER_DAY_MAX",
+        description="Entries per instrument in a trading day; one more pauses all entries until `btcbot resume`.",
     )
     entry_cooldown_seconds: Annotated[Decimal, PlainValidator(seconds("0", "86400"))] = Field(
         alias="BTCBOT_RISK_ENTRY_COOLDOWN_SECONDS", description="Between two entries of one instrument."
@@ -344,6 +353,30 @@ class Limits(Section):
         alias="BTCBOT_RISK_SUBMITS_PER_MINUTE_MAX",
         description="Orders sent in any minute; the exchange itself takes 300.",
     )
+
+    submits_per_second_max: Annotated[int, PlainValidator(count(1, 10))] = Field(
+        alias="BTCBOT_RISK_SUBMITS_PER_SECOND_MAX",
+        description="Orders sent in any second; the exchange itself takes 10.",
+    )
+    book_still_seconds_max: Annotated[Decimal, PlainValidator(seconds("1", "86400"))] = Field(
+        alias="BTCBOT_RISK_BOOK_STILL_SECONDS_MAX",
+        description="A book that shows no change for longer stops entries of its instrument.",
+    )
+    ramp_up_seconds: Annotated[Decimal | None, PlainValidator(seconds("1", "2592000"))] = Field(
+        None,
+        alias="BTCBOT_RISK_RAMP_UP_SECONDS",
+        description="For so long after btcbot or its configuration changed, the caps on orders, positions and exposure "
+        "are only BTCBOT_RISK_RAMP_UP_RATIO of themselves. Off unless both are set.",
+    )
+    ramp_up_ratio: Annotated[Decimal | None, PlainValidator(decimal("0.001", "0.999"))] = Field(
+        None, alias="BTCBOT_RISK_RAMP_UP_RATIO", description="What is left of the caps meanwhile, as a fraction."
+    )
+
+    @model_validator(mode="after")
+    def _ramp_up_is_whole(self) -> Self:
+        if (self.ramp_up_seconds is None) is not (self.ramp_up_ratio is None):
+            raise Misfit("BTCBOT_RISK_RAMP_UP_SECONDS and BTCBOT_RISK_RAMP_UP_RATIO are set both, or neither")
+        return self
 
     @model_validator(mode="after")
     def _do_not_contradict(self) -> Self:
@@ -370,6 +403,16 @@ class Limits(Section):
                     "BTCBOT_RISK_OPEN_ORDERS_PER_INSTRUMENT_MAX",
                     "BTCBOT_RISK_OPEN_ORDERS_MAX",
                     self.open_orders_per_instrument_max <= self.open_orders_max,
+                ),
+                (
+                    "BTCBOT_RISK_ENTRIES_PER_HOUR_MAX",
+                    "BTCBOT_RISK_ENTRIES_PER_DAY_MAX",
+                    self.entries_per_hour_max <= self.entries_per_day_max,
+                ),
+                (
+                    "BTCBOT_RISK_SUBMITS_PER_SECOND_MAX",
+                    "BTCBOT_RISK_SUBMITS_PER_MINUTE_MAX",
+                    self.submits_per_second_max <= self.submits_per_minute_max,
                 ),
             )
             if not holds

@@ -59,6 +59,7 @@ from btcbot.domain.profiles import (
     Endpoints,
     LiveProfile,
     MonitorProfile,
+    RampUp,
     RecordProfile,
     RiskLimits,
     Role,
@@ -162,8 +163,9 @@ def load_profile(environ: Mapping[str, str], *, cycle_seconds: str | None = None
     metrics = reading.read(Metrics)
     _judge_backups(reading)
     if role == Role.LIVE:
-        for section in (StrategySection, Limits, Orders):
-            reading.read(section)
+        reading.read(StrategySection)
+        _judge_quantities(reading, market)
+        reading.read(Orders)
     elif role == Role.MONITOR:
         page = reading.read(Dashboard)
         if page and metrics and page.dashboard_port is not None and page.dashboard_port == metrics.metrics_port:
@@ -453,6 +455,7 @@ def _live_profile(reading: _Reading, common: CommonProfile, acknowledged_host: s
         limits=RiskLimits(
             currency=currency,
             order_notional_max=Amount(limits.order_notional_max, currency),
+            order_quantities_max=tuple(Amount(number, Asset(asset)) for asset, number in limits.order_quantities_max),
             position_notional_max=Amount(limits.position_notional_max, currency),
             exposure_max=Amount(limits.exposure_max, currency),
             day_loss_max=Amount(limits.day_loss_max, currency),
@@ -461,6 +464,7 @@ def _live_profile(reading: _Reading, common: CommonProfile, acknowledged_host: s
             spread_ratio_max=Ratio(limits.spread_ratio_max),
             jump_ratio_max=Ratio(limits.jump_ratio_max),
             entries_per_hour_max=limits.entries_per_hour_max,
+            entries_per_day_max=limits.entries_per_day_max,
             entry_cooldown=_duration(limits.entry_cooldown_seconds),
             volatility_ratio_max=Ratio(limits.volatility_ratio_max),
             volatility_window=_duration(limits.volatility_window_seconds),
@@ -468,8 +472,11 @@ def _live_profile(reading: _Reading, common: CommonProfile, acknowledged_host: s
             open_orders_per_instrument_max=limits.open_orders_per_instrument_max,
             open_orders_max=limits.open_orders_max,
             submits_per_minute_max=limits.submits_per_minute_max,
+            submits_per_second_max=limits.submits_per_second_max,
             market_age_max=common.market_age_max,
+            book_still_max=_duration(limits.book_still_seconds_max),
             trading_day_zone=orders.trading_day_zone,
+            ramp_up=_ramp_up(limits),
         ),
         order_age_max=_duration(orders.order_age_seconds_max),
         submit_timeout=_duration(orders.submit_timeout_seconds),
@@ -482,6 +489,26 @@ def _live_profile(reading: _Reading, common: CommonProfile, acknowledged_host: s
         reconcile_every=_duration(orders.reconcile_seconds),
         default_stop_ratio=Ratio(strategy.default_stop_ratio),
     )
+
+
+def _ramp_up(limits: Limits) -> RampUp | None:
+    if limits.ramp_up_seconds is None or limits.ramp_up_ratio is None:
+        return None
+    return RampUp(_duration(limits.ramp_up_seconds), Ratio(limits.ramp_up_ratio))
+
+
+def _judge_quantities(reading: _Reading, market: Market | None) -> None:
+    """A missing cap is an error, not infinity: every asset that is traded has one."""
+    limits = reading.read(Limits)
+    if limits is None or market is None:
+        return
+    capped = {asset for asset, _ in limits.order_quantities_max}
+    for pair in market.pairs:
+        base = pair.removesuffix(limits.currency)
+        if base not in capped:
+            reading.problems.append(
+                f"BTCBOT_RISK_ORDER_QUANTITY_MAX has no number for {base}, and BTCBOT_PAIRS has {pair}"
+            )
 
 
 def _duration(seconds: Decimal) -> timedelta:

@@ -27,6 +27,7 @@ class Event(StrEnum):
     CYCLE_COMPLETED = "cycle_completed"
     CYCLE_FAILED = "cycle_failed"
     DECISION_RECORDED = "decision_recorded"
+    BREAKERS_RECORDED = "breakers_recorded"
     SIGNAL_RAISED = "signal_raised"
     STRATEGY_FAILED = "strategy_failed"
     INTENT_REFUSED = "intent_refused"

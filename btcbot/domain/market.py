@@ -82,6 +82,8 @@ class MarketView:
     book_age: timedelta  # since the last proof that the book is current, on the monotonic clock
     new_candles: tuple[Candle, ...]  # closed since the last snapshot that was decided on, oldest first
     is_gapped: bool  # a sequence gap, a resubscription under way, or a cross-check that failed
+    still_for: timedelta = timedelta()  # since the book last changed, on the monotonic clock
+    rules_age: timedelta = timedelta()  # since the instrument's rules were read
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ def _view_content(view: MarketView) -> dict[str, object]:
             for c in view.new_candles
         ],
         "is_gapped": view.is_gapped,
+        "still_for_us": view.still_for // timedelta(microseconds=1),
+        "rules_age_us": view.rules_age // timedelta(microseconds=1),
     }  # fmt: skip
 
 
@@ -144,6 +148,8 @@ def _read_view(view: Mapping[str, Any]) -> MarketView:
             Candle(datetime.fromisoformat(opened_at), *map(Decimal, numbers)) for opened_at, *numbers in view["candles"]
         ),
         is_gapped=view["is_gapped"],
+        still_for=timedelta(microseconds=view.get("still_for_us", 0)),
+        rules_age=timedelta(microseconds=view.get("rules_age_us", 0)),
     )
 
 

@@ -61,11 +61,20 @@ class ClockProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class RampUp:
+    """After build or configuration changed, only a fraction of the caps for a time (reliability C4)."""
+
+    span: timedelta
+    ratio: Ratio
+
+
+@dataclass(frozen=True, slots=True)
 class RiskLimits:
     """Every limit is required: a missing limit is an error, not infinity (design, section 6)."""
 
     currency: Asset
     order_notional_max: Amount
+    order_quantities_max: tuple[Amount, ...]  # one for each base asset that is traded
     position_notional_max: Amount  # per instrument
     exposure_max: Amount
     day_loss_max: Amount
@@ -74,6 +83,7 @@ class RiskLimits:
     spread_ratio_max: Ratio
     jump_ratio_max: Ratio
     entries_per_hour_max: int  # per instrument
+    entries_per_day_max: int  # per instrument; one more pauses entries until a person resumes
     entry_cooldown: timedelta
     volatility_ratio_max: Ratio
     volatility_window: timedelta
@@ -81,8 +91,15 @@ class RiskLimits:
     open_orders_per_instrument_max: int
     open_orders_max: int
     submits_per_minute_max: int
+    submits_per_second_max: int
     market_age_max: timedelta
+    book_still_max: timedelta  # how long a book may go without any change
     trading_day_zone: str
+    ramp_up: RampUp | None = None  # nothing: the caps hold in full at once
+
+    def order_quantity_max(self, base: Asset) -> Amount | None:
+        """The cap of this asset; nothing where none was set, which allows nothing."""
+        return next((cap for cap in self.order_quantities_max if cap.asset == base), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from btcbot.domain.orders.states import OrderState
 from btcbot.domain.position import NO_STAY, Stay
 
 ENTRY_MEMORY = timedelta(hours=1)
+SUBMIT_MEMORY = timedelta(minutes=1)
 MARKS_MAX = 720  # an hour of 5-second cycles
 
 
@@ -31,6 +32,8 @@ class InstrumentState:
     paused_until: datetime | None = None  # by the volatility pause
     entered_at: tuple[datetime, ...] = ()  # entries journaled within the last hour, oldest first
     stay: Stay = NO_STAY
+    entries_of_day: int = 0  # since the trading day was opened
+    are_marks_carried: bool = False  # from the process before: nothing of this one has valued it yet
 
     @property
     def pnl(self) -> Decimal:
@@ -53,6 +56,7 @@ class TradingState:
     ticked: frozenset[str] = frozenset()  # pairs that once refused a price which was off their ticks
     halt_reason: str | None = None  # latched: only a person lifts it
     is_paused: bool = False
+    changed_at: datetime | None = None  # when build or configuration last became what they are
 
     def instrument(self, pair: str) -> InstrumentState:
         return self.instruments.get(pair, InstrumentState())
@@ -102,7 +106,9 @@ class OrderChanged:
 
 @dataclass(frozen=True, slots=True)
 class EntryMade:
-    """An entry was journaled; restored at start, so that cooldown and hourly limits do not forget."""
+    """An entry was journaled; restored at start, so that cooldown and hourly limits do not forget. Its day's count is
+    restored by `EntriesCounted`.
+    """
 
     pair: str
     at: datetime
@@ -111,6 +117,13 @@ class EntryMade:
 @dataclass(frozen=True, slots=True)
 class SubmitMade:
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesCounted:
+    """Entries of the open trading day, as the journal has them; restored at start."""
+
+    by_pair: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +173,29 @@ class FloorRaised:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakersRestored:
+    """What one instrument's breakers knew when the process before ended. It values nothing: prices have moved since."""
+
+    pair: str
+    marks: tuple[tuple[datetime, Decimal], ...]
+    paused_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TicksLearnt:
+    """Pairs that once refused a price which was off their ticks; restored at start."""
+
+    pairs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SetupChanged:
+    """Build or configuration became what they are: from here the caps of a ramp-up count."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class VolatilityPaused:
     pair: str
     until: datetime
@@ -194,9 +230,9 @@ class PauseSet:
 
 
 StateEvent = (
-    LedgerOpened | CapitalMoved | OrderChanged | EntryMade | SubmitMade | FillBooked | CoinsAssigned | BooksRestored
-    | BalancesSeen | MarkSeen | FloorRaised | VolatilityPaused | DayTurned | PeakRestored | Halted | HaltLifted
-    | PauseSet
+    LedgerOpened | CapitalMoved | OrderChanged | EntryMade | EntriesCounted | SubmitMade | FillBooked | CoinsAssigned
+    | BooksRestored | BalancesSeen | MarkSeen | FloorRaised | BreakersRestored | TicksLearnt | SetupChanged
+    | VolatilityPaused | DayTurned | PeakRestored | Halted | HaltLifted | PauseSet
 )  # fmt: skip
 
 
@@ -210,9 +246,11 @@ def apply(state: TradingState, event: StateEvent) -> TradingState:
         case OrderChanged(order):
             return _with_order(state, order)
         case EntryMade(pair, at):
-            return _with_entry(state, pair, at)
+            return _with_entry(state, pair, at, is_first_word=False)
+        case EntriesCounted(by_pair):
+            return _with_entries_of_day(state, by_pair)
         case SubmitMade(at):
-            recent = tuple(moment for moment in state.submitted_at if moment > at - timedelta(minutes=1))
+            recent = tuple(moment for moment in state.submitted_at if moment > at - SUBMIT_MEMORY)
             return replace(state, submitted_at=(*recent, at))
         case FillBooked(fill):
             state = replace(state, fees=state.fees.after(fill))
@@ -227,9 +265,17 @@ def apply(state: TradingState, event: StateEvent) -> TradingState:
             return _with_mark(state, event)
         case FloorRaised(pair, floor):
             return _with_floor(state, pair, floor)
+        case BreakersRestored(pair, marks, paused_until):
+            carried = replace(state.instrument(pair), marks=marks, paused_until=paused_until, are_marks_carried=True)
+            return _with_instrument(state, pair, carried)
+        case TicksLearnt(pairs):
+            return replace(state, ticked=state.ticked | pairs)
+        case SetupChanged(at):
+            return replace(state, changed_at=at)
         case VolatilityPaused(pair, until):
             return _with_instrument(state, pair, replace(state.instrument(pair), paused_until=until))
         case DayTurned(day, opening_pnl):
+            state = state if day == state.day else _with_entries_of_day(state, {})
             return replace(state, day=day, day_opening_pnl=opening_pnl)
         case PeakRestored(equity_peak):
             return replace(state, equity_peak=max(state.equity_peak, equity_peak))
@@ -250,14 +296,32 @@ def _with_order(state: TradingState, order: OrderRecord) -> TradingState:
     if order.state is OrderState.TURNED_DOWN and order.reason == PRICE_OFF_ITS_GRID:
         state = replace(state, ticked=state.ticked | {order.pair})
     if is_new and not order.is_terminal and order.purpose is Purpose.ENTRY:
-        return _with_entry(state, order.pair, order.created_at)
+        return _with_entry(state, order.pair, order.created_at, is_first_word=order.changed_at == order.created_at)
     return state
 
 
-def _with_entry(state: TradingState, pair: str, at: datetime) -> TradingState:
+def _with_entry(state: TradingState, pair: str, at: datetime, *, is_first_word: bool) -> TradingState:
+    """An order that comes back from its end was an entry before: it is not another one of the day."""
     instrument = state.instrument(pair)
     recent = (moment for moment in instrument.entered_at if moment > at - ENTRY_MEMORY)
-    return _with_instrument(state, pair, replace(instrument, entered_at=tuple(sorted({*recent, at}))))
+    return _with_instrument(
+        state,
+        pair,
+        replace(
+            instrument,
+            entered_at=tuple(sorted({*recent, at})),
+            entries_of_day=instrument.entries_of_day + is_first_word,
+        ),
+    )
+
+
+def _with_entries_of_day(state: TradingState, by_pair: Mapping[str, int]) -> TradingState:
+    """Exactly these counts; a pair that is not named has made none."""
+    for pair in sorted({*by_pair, *state.instruments}):
+        instrument, count = state.instrument(pair), by_pair.get(pair, 0)
+        if instrument.entries_of_day != count:
+            state = _with_instrument(state, pair, replace(instrument, entries_of_day=count))
+    return state
 
 
 def _after_fill(instrument: InstrumentState, fill: Fill) -> InstrumentState:
@@ -299,7 +363,8 @@ def _with_assigned(state: TradingState, assigned: CoinsAssigned) -> TradingState
 def _with_mark(state: TradingState, seen: MarkSeen) -> TradingState:
     instrument = state.instrument(seen.pair)
     kept = tuple(pair for pair in instrument.marks if pair[0] > seen.at - seen.window)[-MARKS_MAX:]
-    state = _with_instrument(state, seen.pair, replace(instrument, mark=seen.mark, marks=(*kept, (seen.at, seen.mark))))
+    marked = replace(instrument, mark=seen.mark, marks=(*kept, (seen.at, seen.mark)), are_marks_carried=False)
+    state = _with_instrument(state, seen.pair, marked)
     return replace(state, equity_peak=max(state.equity_peak, state.equity))
 
 

@@ -31,7 +31,6 @@ TICK_SECONDS = 1.0
 RENEW_STAGGER_SECONDS = 3600.0  # the monitor's connection is renewed later than live's: never both at once
 INFO_EVERY_SECONDS = 1800.0
 INFO_FRESH_SECONDS = 30.0  # the exchange caches it as long
-INFO_SECONDS_MAX = 3600.0  # with older rules no entry is made (reliability PT11)
 CANDLE_DELAY = timedelta(seconds=2)  # the exchange needs a moment to write the candle that closed
 CANDLE_MARGIN_SECONDS = 0.5  # asked for a little later still
 CANDLE_TRIES_MAX = 4
@@ -140,16 +139,16 @@ class MarketData:
     def snapshot(self, candles_after: Mapping[str, datetime]) -> MarketSnapshot:
         """All that a decision reads, at this moment. A pair without rules or without any book has no view."""
         now = self._clock.monotonic()
-        are_rules_old = now - self._info_at > INFO_SECONDS_MAX
+        rules_age = timedelta(seconds=now - self._info_at)
         views: dict[str, MarketView] = {}
         for pair in self._pairs:
             instrument, known = self._instruments.get(pair), self._books[pair].known(now)
             if instrument is None or known is None:
                 continue
-            if are_rules_old:
-                instrument = replace(instrument, is_trading=False)
             candles = self._series[pair].after(candles_after.get(pair))
-            views[pair] = MarketView(instrument, known.book, known.age, candles, known.is_gapped)
+            views[pair] = MarketView(
+                instrument, known.book, known.age, candles, known.is_gapped, known.still_for, rules_age
+            )
         return MarketSnapshot(self._clock.now(), views)
 
     def ages(self) -> Mapping[str, timedelta]:

@@ -39,6 +39,7 @@ class KnownBook:
     book: Book
     age: timedelta
     is_gapped: bool
+    still_for: timedelta  # since it was last seen to differ from the one shown before
 
 
 class PairBook:
@@ -52,6 +53,8 @@ class PairBook:
         self._changed_at = 0.0  # when the last frame was applied
         self._read: Book | None = None
         self._read_proven_at = 0.0
+        self._shown: Book | None = None
+        self._shown_since = 0.0
         self._is_broken = True  # no whole book since a gap, a loss, or the start
         self._is_distrusted = False  # REST disproved what the feed says, and has not agreed since
         self._agreements = 0  # of REST with the kept book, in a row
@@ -145,7 +148,7 @@ class PairBook:
         return now - self._kept_proven_at if self.is_kept else None
 
     def known(self, now: float) -> KnownBook | None:
-        """The best there is, however old: the gate judges its age."""
+        """The best there is, however old and however long the same: the gate judges both."""
         is_kept_fresh = now - self._kept_proven_at <= PREFERRED_SECONDS
         is_kept_newer = self._read is None or self._kept_proven_at >= self._read_proven_at
         if self.is_kept and (is_kept_fresh or is_kept_newer):
@@ -155,7 +158,10 @@ class PairBook:
         else:
             return None
         is_doubted = self.is_kept and max(self._by_ticker.times, self._by_rest.times) >= DOUBTS_TOLD
-        return KnownBook(book, timedelta(seconds=max(now - proven_at, 0.0)), self._is_broken or is_doubted)
+        if book != self._shown:
+            self._shown, self._shown_since = book, now
+        age, still_for = (timedelta(seconds=max(now - since, 0.0)) for since in (proven_at, self._shown_since))
+        return KnownBook(book, age, self._is_broken or is_doubted, still_for)
 
     def _taken(self, taken: Taken, at: float) -> Taken:
         if taken is Taken.APPLIED:

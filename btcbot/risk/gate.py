@@ -1,11 +1,13 @@
 """The gate: the only place that approves an intent, and fail-closed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from btcbot.domain.orders.intents import ApprovedOrderIntent, Intent
-from btcbot.risk.reasons import Reason, RuleFailed
-from btcbot.risk.rules import FITNESS, RULES, Look, Rule
+from btcbot.domain.instruments import Instrument
+from btcbot.domain.money import Amount
+from btcbot.domain.orders.intents import ApprovedOrderIntent, Intent, Purpose
+from btcbot.risk.reasons import InstrumentChanged, InstrumentNotTrading, NotionalBelowMin, Reason, RuleFailed
+from btcbot.risk.rules import FITNESS, RULES_OF, Look, Rule, off_grid, outside_band
 from btcbot.risk.view import RiskView
 
 
@@ -21,13 +23,33 @@ class Refused:
         return tuple((reason.name, reason.numbers) for reason in self.reasons)
 
 
-def assess(intent: Intent, view: RiskView, rules: tuple[Rule, ...] = RULES) -> ApprovedOrderIntent | Refused:
-    """Judge one intent by every rule that applies to its purpose."""
+def assess(intent: Intent, view: RiskView, rules: tuple[Rule, ...] | None = None) -> ApprovedOrderIntent | Refused:
+    """Judge one intent by every rule that applies to its purpose, or by those that are named."""
     assert intent.pair == view.pair, "an intent is judged by the view of its own instrument"
-    reasons = _each_once(_objections(intent, view, rules))
+    reasons = _each_once(_objections(intent, view, RULES_OF[intent.purpose] if rules is None else rules))
     if reasons:
         return Refused(intent, reasons)
     return ApprovedOrderIntent(intent, intent.reservation(view.fee_ratio))
+
+
+def form_reasons(intent: Intent, listed: Instrument) -> tuple[Reason, ...]:
+    """Why an approved intent no longer fits an instrument whose rules were read since; empty where it still does.
+
+    Only its form is judged again: what it may cost and what it leaves of the caps was settled, and is reserved.
+    """
+    was = intent.instrument
+    if (listed.pair, listed.base, listed.quote) != (was.pair, was.base, was.quote):
+        return (InstrumentChanged(was, listed),)
+    again = replace(intent, instrument=listed)
+    least = Amount(listed.notional_min, listed.quote)
+    is_stopped = intent.purpose is Purpose.ENTRY and not listed.is_trading
+    objections = (
+        off_grid(again),
+        outside_band(again),
+        None if least <= again.notional else NotionalBelowMin(again.notional, least),
+        InstrumentNotTrading(listed.pair) if is_stopped else None,
+    )
+    return tuple(reason for reason in objections if reason is not None)
 
 
 def market_reasons(view: RiskView) -> tuple[Reason, ...]:

@@ -79,6 +79,22 @@ class MarketGapped(Reason):
 
 
 @dataclass(frozen=True, slots=True)
+class MarketOfAnother(Reason):
+    """What came under the name of one pair is about another."""
+
+    pair: str
+    listed: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookStill(Reason):
+    """Nothing moved for too long: a feed may repeat itself and look fresh."""
+
+    still_for: timedelta
+    still_max: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class BookSideEmpty(Reason):
     side: Side
 
@@ -133,6 +149,14 @@ class CandleMalformed(Reason):
 @dataclass(frozen=True, slots=True)
 class InstrumentNotTrading(Reason):
     pair: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentRulesOld(Reason):
+    """The exchange may have changed grids and limits since they were read, or stopped the pair."""
+
+    age: timedelta
+    age_max: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +223,28 @@ class NotionalAboveMax(Reason):
     notional_max: Amount
 
 
+@dataclass(frozen=True, slots=True)
+class QuantityAboveMax(Reason):
+    quantity: Amount
+    quantity_max: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityUncapped(Reason):
+    """No largest quantity was set for this asset; a missing cap allows nothing."""
+
+    asset: Asset
+
+
 # ------------------------------------------------------------------------------------------------ of our own orders
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRepeated(Reason):
+    """One decision makes at most one order, and there is one of it."""
+
+    order_id: str
+    decision_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +288,12 @@ class InstrumentOrdersAtMax(Reason):
 class SubmitsAtMax(Reason):
     submits: int
     submits_per_minute_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitsOfSecondAtMax(Reason):
+    submits: int
+    submits_per_second_max: int
 
 
 # ----------------------------------------------------------------------------------------------- of money and pauses
@@ -321,6 +372,14 @@ class BalanceTooLow(Reason):
 class EntriesAtMax(Reason):
     entries: int
     entries_per_hour_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesOfDayAtMax(Reason):
+    """So often a day is not trading but a defect that repeats itself: entries pause until a person resumes."""
+
+    entries: int
+    entries_per_day_max: int
 
 
 @dataclass(frozen=True, slots=True)

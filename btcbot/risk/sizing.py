@@ -104,8 +104,10 @@ def _quantity_within_caps(view: RiskView, instrument: Instrument, price: Price, 
     currency = view.limits.currency
     spend = min(notional.of(currency), view.limits.order_notional_max.of(currency))
     reserve = round_down(room(view).number, RESERVATION_STEP)
+    quantity_max = view.limits.order_quantity_max(instrument.base)
     return Quantity(
         min(
+            ZERO if quantity_max is None else instrument.quantity_down(quantity_max.number),
             divide_down(spend, price, instrument.lot_step),
             divide_down(reserve, price * (1 + view.fee_ratio), instrument.lot_step),
         )

@@ -35,14 +35,14 @@ class RiskView:
 
     @property
     def last_good_mark(self) -> Decimal | None:
-        """The last middle that was fit to decide on, in this process's life; a fill's price is not one."""
+        """The last middle that was fit to decide on, whichever process saw it; a fill's price is not one."""
         marks = self.instrument_state.marks
         return marks[-1][1] if marks else None
 
     def unvalued(self) -> Iterator[str]:
         """Pairs whose position has not been valued since the start."""
         for pair, instrument in sorted(self.state.instruments.items()):
-            if instrument.position != 0 and not instrument.marks:
+            if instrument.position != 0 and (not instrument.marks or instrument.are_marks_carried):
                 yield pair
 
     def held(self, pair: str) -> Amount:

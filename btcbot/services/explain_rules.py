@@ -6,16 +6,23 @@ same reason, from the same view. What cannot be measured is said to be missing, 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from types import MappingProxyType
 
 from btcbot.domain.market import MarketView
 from btcbot.domain.money import Amount, plain
 from btcbot.domain.orders.intents import Intent, Purpose
-from btcbot.domain.state import ENTRY_MEMORY
 from btcbot.risk import reasons, rules
 from btcbot.risk.gate import answer_of
-from btcbot.risk.rules import ENTRY_MARGIN, RULES, Rule
+from btcbot.risk.rules import (
+    ENTRY_MARGIN,
+    MINUTE,
+    RULES_AGE_MAX,
+    RULES_OF,
+    SECOND,
+    Rule,
+    entries_within_hour,
+    submits_within,
+)
 from btcbot.risk.view import RiskView
 
 Facts = reasons.Reason | str  # the reason that it would have been, or plain words
@@ -36,7 +43,7 @@ class RuleLook:
 
 def looks(intent: Intent, view: RiskView) -> tuple[RuleLook, ...]:
     """Every rule that applies to the intent, gravest first: its answer and its numbers."""
-    return tuple(_look(rule, intent, view) for rule in RULES if rule.applies_to(intent.purpose))
+    return tuple(_look(rule, intent, view) for rule in RULES_OF[intent.purpose])
 
 
 def _look(rule: Rule, intent: Intent, view: RiskView) -> RuleLook:
@@ -171,13 +178,34 @@ def _volatility(_intent: Intent, view: RiskView) -> Facts:
 
 
 def _submits(_intent: Intent, view: RiskView) -> Facts:
-    count = sum(moment > view.now - timedelta(minutes=1) for moment in view.state.submitted_at)
-    return reasons.SubmitsAtMax(count, view.limits.submits_per_minute_max)
+    return reasons.SubmitsAtMax(submits_within(view, MINUTE), view.limits.submits_per_minute_max)
+
+
+def _submits_of_second(_intent: Intent, view: RiskView) -> Facts:
+    return reasons.SubmitsOfSecondAtMax(submits_within(view, SECOND), view.limits.submits_per_second_max)
+
+
+def _repetition(intent: Intent, view: RiskView) -> Facts:
+    twin = next((order for order in view.state.orders.values() if order.decision_id == intent.decision_id), None)
+    if twin is not None:
+        return reasons.DecisionRepeated(twin.order_id, twin.decision_id)
+    return f"decision={intent.decision_id}, orders of it=0"
+
+
+def _quantity(intent: Intent, view: RiskView) -> Facts:
+    base = intent.instrument.base
+    quantity_max = view.limits.order_quantity_max(base)
+    if quantity_max is None:
+        return reasons.QuantityUncapped(base)
+    return reasons.QuantityAboveMax(Amount(intent.quantity, base), quantity_max)
 
 
 def _entries(_intent: Intent, view: RiskView) -> Facts:
-    count = sum(moment > view.now - ENTRY_MEMORY for moment in view.instrument_state.entered_at)
-    return reasons.EntriesAtMax(count, view.limits.entries_per_hour_max)
+    return reasons.EntriesAtMax(entries_within_hour(view), view.limits.entries_per_hour_max)
+
+
+def _entries_of_day(_intent: Intent, view: RiskView) -> Facts:
+    return reasons.EntriesOfDayAtMax(view.instrument_state.entries_of_day, view.limits.entries_per_day_max)
 
 
 def _cooldown(_intent: Intent, view: RiskView) -> Facts:
@@ -193,6 +221,15 @@ _OF_MARKET: Mapping[str, OfMarket] = MappingProxyType(
             market.book_age, view.limits.market_age_max
         ),
         rules.market_is_without_gaps.__name__: lambda _intent, _view, market: f"gapped={_yes(market.is_gapped)}",
+        rules.market_is_of_the_pair.__name__: lambda _intent, view, market: reasons.MarketOfAnother(
+            view.pair, market.instrument.pair
+        ),
+        rules.book_moves.__name__: lambda _intent, view, market: reasons.BookStill(
+            market.still_for, view.limits.book_still_max
+        ),
+        rules.instrument_rules_are_fresh.__name__: lambda _intent, _view, market: reasons.InstrumentRulesOld(
+            market.rules_age, RULES_AGE_MAX
+        ),
         rules.book_has_both_sides.__name__: _book,
         rules.book_is_well_formed.__name__: _book,
         rules.book_is_not_crossed.__name__: _bid_and_ask,
@@ -241,6 +278,10 @@ _OF_STATE: Mapping[str, OfState] = MappingProxyType(
             len(view.state.working(view.pair)), view.limits.open_orders_per_instrument_max
         ),
         rules.submits_are_below_max.__name__: _submits,
+        rules.submits_of_second_are_below_max.__name__: _submits_of_second,
+        rules.quantity_is_within_max.__name__: _quantity,
+        rules.decision_is_not_repeated.__name__: _repetition,
+        rules.entries_of_day_are_below_max.__name__: _entries_of_day,
         rules.entries_are_below_max.__name__: _entries,
         rules.entry_cooldown_is_over.__name__: _cooldown,
     }

@@ -7,20 +7,24 @@ from types import MappingProxyType
 
 from btcbot.domain.errors import ConfigurationError
 from btcbot.domain.fees import WORST_PUBLISHED
-from btcbot.domain.money import Asset, Ratio, plain
+from btcbot.domain.money import ZERO, Asset, Ratio, plain
+from btcbot.domain.orders.intents import Intent
 from btcbot.domain.ports import Observer
 from btcbot.domain.profiles import LiveProfile
 from btcbot.domain.state import (
     BooksRestored,
     CapitalMoved,
     DayTurned,
+    EntriesCounted,
     EntryMade,
     FillBooked,
     LedgerOpened,
     MarkSeen,
     OrderChanged,
     PeakRestored,
+    SetupChanged,
     StateEvent,
+    SubmitMade,
     TradingState,
     apply,
 )
@@ -28,6 +32,8 @@ from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.execution.wiring import ExecutionSet, connect_execution
 from btcbot.market_data.market import MarketData
 from btcbot.persistence.sqlite.live_store import LiveStore, TradingHistory
+from btcbot.risk.gate import form_reasons
+from btcbot.services.breakers import capital_at_last, restored_breakers
 from btcbot.services.decision import DecisionParams, DecisionState
 from btcbot.services.event_log import EventLog
 from btcbot.services.floors import with_kept_floors
@@ -48,8 +54,12 @@ DUST = MappingProxyType({Asset("TRY"): Decimal(100), Asset("USDT"): Decimal(10)}
 NO_MARKET_AGAIN = datetime.max.replace(tzinfo=UTC)  # the last mark of a pair that is not followed any more
 
 
-def restored_state(history: TradingHistory, currency: Asset) -> TradingState:
-    """What trading stood at when the process before ended, from what was booked and nothing else."""
+def restored_state(history: TradingHistory, currency: Asset, window: timedelta) -> TradingState:
+    """What trading stood at when the process before ended, from what was booked and nothing else.
+
+    `window` is how long marks are remembered for the volatility pause. Halt and pause are not in it: every cycle reads
+    both from their latches before it decides.
+    """
     state = TradingState(currency)
     events: list[StateEvent] = []
     if history.opening is not None:
@@ -61,12 +71,20 @@ def restored_state(history: TradingHistory, currency: Asset) -> TradingState:
     events.extend(_bookings(history))
     events.extend(EntryMade(pair, at) for pair, at in history.entries)
     events.extend(OrderChanged(order) for order in history.orders)
+    events.extend(SubmitMade(at) for at in history.submits)
+    events.extend(restored_breakers(history.breakers, window))
     if history.last_cycle is not None:
-        events.append(PeakRestored(history.last_cycle.equity_peak))
         events.append(DayTurned(history.last_cycle.day, history.last_cycle.day_opening_pnl))
+    events.append(EntriesCounted(history.entries_of_day))
+    if history.unchanged_since is not None:
+        events.append(SetupChanged(history.unchanged_since))
     for event in events:
         state = apply(state, event)
-    return state
+    if history.last_cycle is None:
+        return state
+    capital_then = capital_at_last(history.breakers)
+    moved = ZERO if capital_then is None else state.capital - capital_then
+    return apply(state, PeakRestored(history.last_cycle.equity_peak + moved))
 
 
 def _bookings(history: TradingHistory) -> Iterator[StateEvent]:
@@ -122,8 +140,8 @@ class LiveWiring:
     def parts(self, market: MarketData, execution: ExecutionSet, notify_feed: Callable[[], None]) -> LiveParts:
         profile, clock = self._profile, self._runtime.clock
         history = self._store.history()
-        currency = profile.limits.currency
-        trading = require_listed(restored_state(history, currency), profile.common.pairs, currency)
+        currency, window = profile.limits.currency, profile.limits.volatility_window
+        trading = require_listed(restored_state(history, currency, window), profile.common.pairs, currency)
         state = DecisionState.at(with_kept_floors(self._store, trading))
         book = TradingBook(self._store.journal, state, self._observer)
         reconciler = Reconciler(
@@ -133,7 +151,10 @@ class LiveWiring:
         )  # fmt: skip
         desk = OrderDesk(
             book, self._store.require_fence, execution.execution, self.policy,
-            lambda pair, decided_at: stale_data(market, pair, clock.now() - decided_at, profile), self._observer,
+            lambda intent, decided_at: unfit_to_send(
+                market, intent, clock.now() - decided_at, profile, book.state.trading.ticked
+            ),
+            self._observer,
         )  # fmt: skip
         off_record = OffRecordCancels(
             execution.reader, execution.execution, profile.common.deployment_id,
@@ -154,8 +175,17 @@ class LiveWiring:
         return None
 
 
-def stale_data(market: MarketData, pair: str, decision_age: timedelta, profile: LiveProfile) -> str | None:
-    """What has gone stale between decision and send: a decision never outlives its data, nor a wrong clock."""
+def unfit_to_send(
+    market: MarketData, intent: Intent, decision_age: timedelta, profile: LiveProfile, ticked: frozenset[str]
+) -> str | None:
+    """What has changed between decision and send: a decision never outlives its data, a wrong clock, or its grids."""
+    pair = intent.pair
+    listed = market.instruments.get(pair)
+    if listed is None:
+        return f"{pair} is not listed any more"
+    unfit = form_reasons(intent, listed.on_ticks() if pair in ticked else listed)
+    if unfit:
+        return f"the exchange's rules of {pair} changed: {'; '.join(map(str, unfit))}"
     age_max = profile.limits.market_age_max
     if decision_age > age_max:
         return f"the decision is {decision_age.total_seconds():.1f} s old"

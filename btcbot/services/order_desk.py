@@ -10,7 +10,7 @@ from datetime import datetime
 from btcbot.domain.errors import TradeBlockedError
 from btcbot.domain.events import Event
 from btcbot.domain.orders.evidence import CancelSent, CancelTurnedDown, CancelWanted, NoByteLeft, Silent
-from btcbot.domain.orders.intents import ApprovedOrderIntent
+from btcbot.domain.orders.intents import ApprovedOrderIntent, Intent
 from btcbot.domain.orders.journaling import ReservationRefused
 from btcbot.domain.orders.records import OrderRecord
 from btcbot.domain.orders.states import OrderState
@@ -31,10 +31,10 @@ class OrderDesk:
         require_fence: Callable[[], None],
         execution: Execution,
         policy: TradingArmedPolicy,
-        recheck: Callable[[str, datetime], str | None],
+        recheck: Callable[[Intent, datetime], str | None],
         observer: Observer,
     ) -> None:
-        """`recheck(pair, decided_at)` names what has gone stale since the decision (data, clock), or nothing."""
+        """`recheck(intent, decided_at)` names what changed since the decision (data, clock, grids), or nothing."""
         self._journal = book
         self._require_fence = require_fence
         self._execution = execution
@@ -54,7 +54,7 @@ class OrderDesk:
             )  # fmt: skip
             return None
         self._require_fence()
-        stale = self._recheck(order.pair, decided_at)
+        stale = self._recheck(approved.intent, decided_at)
         blocks = (*self._policy.blocks(), *((stale,) if stale else ()))
         if blocks:
             reason = "; ".join(blocks)

@@ -103,6 +103,7 @@ def _instrument(state: InstrumentState) -> list[object]:
         [len(marks), *(_moment(at) for at, _ in (marks[:1] + marks[-1:]))],
         None if state.paused_until is None else _moment(state.paused_until),
         [_moment(at) for at in state.entered_at],
+        state.entries_of_day, state.are_marks_carried,
     ]  # fmt: skip
 
 

@@ -45,6 +45,7 @@ from btcbot.observability.logs import current_cycle
 from btcbot.persistence.sqlite.errors import DatabaseBlocked
 from btcbot.persistence.sqlite.live_store import LiveStore
 from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork
+from btcbot.services.breakers import breakers_of
 from btcbot.services.decision import CancelWish, CyclePlan, DecisionParams, decide, warm_up
 from btcbot.services.event_log import EventLog
 from btcbot.services.exit_patience import ExitPatience
@@ -394,6 +395,8 @@ class RunLoopService:
         self._note(unit, plan)
         if plan.halt_reason is not None:
             self._halt(plan.halt_reason, "breaker")
+        if plan.pause_reason is not None and not self._store.is_paused():
+            self._pause(plan.pause_reason)
         await self._cancel(plan.cancels)
         self._prove_halted()
         sent = await self._send(plan.approved, snapshot.taken_at)
@@ -403,6 +406,7 @@ class RunLoopService:
             unit.add_event(event, detail)
         keep_floors(self._store, unit, self._book.state.trading)
         unit.add_decision(self._book.tape.record())
+        unit.add_event(Event.BREAKERS_RECORDED, breakers_of(self._book.state.trading, snapshot.taken_at))
         unit.commit()
         self._book.tape.committed()
         self._parts.events.forget(len(events))
@@ -532,6 +536,12 @@ class RunLoopService:
     def _halt(self, reason: str, by: str) -> None:
         self._parts.halting.latch(reason, by)
         self._book.take(Halted(reason))
+
+    def _pause(self, reason: str) -> None:
+        """No new entries until a person resumes; exits and cancels go on."""
+        self._store.set_paused(True, "breaker", reason)
+        self._book.take(PauseSet(True))
+        self._observer.observed(Event.PAUSED, reason=reason, by="breaker")
 
     def _note(self, unit: UnitOfWork, plan: CyclePlan) -> None:
         """Signals, verdicts and notes of the plan, for the record and for the log."""

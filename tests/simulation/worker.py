@@ -50,6 +50,7 @@ BUSY = Strategy("busy", CLOSE.previous() < CLOSE, CLOSE.previous() > CLOSE, amou
 WIDE = replace(
     LIMITS, exposure_max=amount("30000 TRY"), position_notional_max=amount("20000 TRY"),
     day_loss_max=amount("90000 TRY"), drawdown_ratio_max=Ratio(Decimal("0.9")), entries_per_hour_max=10_000,
+    entries_per_day_max=1_000_000, order_quantities_max=(amount("1 BTC"), amount("1000 XRP")),
     entry_cooldown=timedelta(0), volatility_ratio_max=Ratio(Decimal("0.9")), jump_ratio_max=Ratio(Decimal("0.5")),
     open_orders_per_instrument_max=5, open_orders_max=20,
 )  # fmt: skip

@@ -1,22 +1,24 @@
 """Live's database as the services see it: journal, unit of work, books, latch, and the feed's outbox."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 from btcbot.domain.balances import Balance
+from btcbot.domain.events import Event
 from btcbot.domain.feed import FeedKind, FeedMessage
 from btcbot.domain.ledger import Assignment, EntryKind, LedgerEntry
 from btcbot.domain.money import Amount, Asset, plain
 from btcbot.domain.orders.evidence import Fill
 from btcbot.domain.orders.intents import Purpose
 from btcbot.domain.orders.records import OrderRecord
+from btcbot.domain.orders.states import OrderState
 from btcbot.domain.ports import Clock, Ids, Observer
 from btcbot.domain.profiles import Role
-from btcbot.domain.state import CoinsAssigned
+from btcbot.domain.state import ENTRY_MEMORY, MARKS_MAX, SUBMIT_MEMORY, CoinsAssigned
 from btcbot.persistence.sqlite.backups import RunningBackup
 from btcbot.persistence.sqlite.books import NO_BOOKS, BookKeeper, Books, assignments_after, fills_after
 from btcbot.persistence.sqlite.chain import ChainHead
@@ -42,7 +44,6 @@ __all__ = [
     "CycleRecord", "LiveStore", "ReservationLimits", "ReservationRefused", "TradingHistory", "UnitOfWork", "Writer",
 ]  # fmt: skip
 
-ENTRY_MEMORY = timedelta(hours=1)
 LEDGER_OPENED = "ledger_opened"
 COUNTED = ("cycles", "signals", "verdicts", "orders", "fills", "ledger", "events", "snapshots", "outbox")
 
@@ -57,6 +58,10 @@ class TradingHistory:
     opening: dict[Asset, Decimal] | None  # nothing until the ledger was opened
     transfers: tuple[LedgerEntry, ...]  # those that `books` do not hold yet
     last_cycle: CycleRecord | None
+    entries_of_day: Mapping[str, int] = field(default_factory=dict)  # in the trading day of the last cycle, by pair
+    submits: tuple[datetime, ...] = ()  # within the last minute
+    breakers: tuple[Mapping[str, object], ...] = ()  # what each of the last cycles kept of them, oldest first
+    unchanged_since: datetime | None = None  # when a process with this build and configuration first opened it
     books: Books = NO_BOOKS  # the last sealed checkpoint
     assigned: tuple[tuple[int, CoinsAssigned], ...] = ()  # not in `books` yet; with how many of `fills` came before
 
@@ -109,7 +114,8 @@ class LiveStore:
         return TradingHistory(
             tuple(self.journal.unfinished()), tuple(fill for _, fill in fills),
             tuple((pair, read_utc(created_at)) for pair, created_at in entries), self._opening(),
-            read_entries(self._database, EntryKind.TRANSFER, sealed.last_ledger_id), self._last_cycle(), sealed,
+            read_entries(self._database, EntryKind.TRANSFER, sealed.last_ledger_id), self._last_cycle(),
+            self._entries_of_day(), self._submits(), self._breakers(), self._unchanged_since(), sealed,
             tuple((sum(fill_id <= last for fill_id, _ in fills), event) for _, last, event in assigned),
         )  # fmt: skip
 
@@ -300,6 +306,45 @@ class LiveStore:
         if self.cursor(LEDGER_OPENED) is None:
             return None
         return dict(self._books.current().opening)
+
+    def _entries_of_day(self) -> dict[str, int]:
+        """Entries journaled since the last cycle of an earlier trading day."""
+        rows = self._database.execute(
+            """
+            SELECT pair, count(*) FROM orders WHERE purpose = ? AND created_at > coalesce(
+                (SELECT ended_at FROM cycles WHERE day < (SELECT day FROM cycles ORDER BY id DESC LIMIT 1)
+                 ORDER BY id DESC LIMIT 1), '')
+            GROUP BY pair ORDER BY pair
+            """,
+            (Purpose.ENTRY.value,),
+        )
+        return {str(pair): int(count) for pair, count in rows}
+
+    def _submits(self) -> tuple[datetime, ...]:
+        rows = self._database.execute(
+            "SELECT created_at FROM orders JOIN order_heads USING (order_id) "
+            "WHERE created_at > ? AND is_adopted = 0 AND state <> ? ORDER BY created_at",
+            (utc_text(self._clock.now() - SUBMIT_MEMORY), OrderState.NOT_SENT.value),
+        )
+        return tuple(read_utc(created_at) for (created_at,) in rows)
+
+    def _breakers(self) -> tuple[Mapping[str, object], ...]:
+        rows = self._database.execute(
+            "SELECT detail FROM events WHERE event = ? ORDER BY id DESC LIMIT ?",
+            (Event.BREAKERS_RECORDED.value, MARKS_MAX + 1),
+        )
+        return tuple(reversed([json.loads(detail) for (detail,) in rows]))
+
+    def _unchanged_since(self) -> datetime | None:
+        now, since = None, None
+        for build, config_hash, opened_at in self._database.execute(
+            "SELECT build, config_hash, opened_at FROM epochs ORDER BY epoch DESC"
+        ):
+            now = now or (build, config_hash)
+            if (build, config_hash) != now:
+                break
+            since = read_utc(opened_at)
+        return since
 
     def _last_cycle(self) -> CycleRecord | None:
         rows = self._database.rows(Cycles.select().order_by(Cycles.id.desc()).limit(1))

@@ -11,6 +11,7 @@ from btcbot.domain.orders.intents import ApprovedOrderIntent, Intent, Purpose, S
 from btcbot.domain.state import TradingState
 from btcbot.risk import reasons
 from btcbot.risk.gate import Refused, assess, market_reasons
+from btcbot.risk.ramp_up import limits_in_force
 from btcbot.risk.reasons import Reason
 from btcbot.risk.sizing import Quote
 from btcbot.risk.view import RiskView
@@ -30,6 +31,7 @@ class Moment:
         self.snapshot = snapshot
         self.params = params
         self.now: datetime = snapshot.taken_at
+        self._limits = limits_in_force(state.trading, params.limits, self.now)
         self.pairs = tuple(sorted(params.pairs))
         self.notes: list[str] = []
         self.verdicts: list[ApprovedOrderIntent | Refused] = []
@@ -48,7 +50,7 @@ class Moment:
             pair=pair,
             market=self.market(pair),
             state=self.trading if trading is None else trading,
-            limits=self.params.limits,
+            limits=self._limits,
             now=self.now,
             fee_ratio=self.state.trading.fees.planning_ratio(self.params.fee_ratio),
         )

@@ -11,6 +11,7 @@ from btcbot.domain.profiles import RiskLimits
 from btcbot.domain.signals import Signal
 from btcbot.domain.state import StateEvent, TradingState, apply
 from btcbot.risk.gate import Refused
+from btcbot.risk.reasons import EntriesOfDayAtMax
 from btcbot.strategy.protection import StopLoss
 from btcbot.strategy.strategy import IndicatorState, Strategy
 
@@ -74,6 +75,15 @@ class CyclePlan:
     halt_reason: str | None  # a breaker tripped: to be latched before anything is sent
     stops: Mapping[str, Decimal]  # not crossed yet, by pair: a bid at or below it asks for a decision at once
     failures: tuple[StrategyFailure, ...] = ()
+
+    @property
+    def pause_reason(self) -> str | None:
+        """More entries were wanted than a day may see: entries are to be paused, durably, before anything is sent."""
+        for verdict in self.verdicts:
+            for reason in verdict.reasons if isinstance(verdict, Refused) else ():
+                if isinstance(reason, EntriesOfDayAtMax):
+                    return f"{verdict.intent.pair}: {reason}"
+        return None
 
     @property
     def approved(self) -> tuple[ApprovedOrderIntent, ...]:

@@ -20,8 +20,8 @@ from btcbot.config.settings import (
     secrets_by_value,
 )
 from btcbot.domain.errors import ConfigurationError, ExitCode, UsageError
-from btcbot.domain.money import Amount, Asset
-from btcbot.domain.profiles import Endpoints, LiveProfile, MonitorProfile, OnShutdown, Role, Sealing
+from btcbot.domain.money import Amount, Asset, Ratio, amount
+from btcbot.domain.profiles import Endpoints, LiveProfile, MonitorProfile, OnShutdown, RampUp, Role, Sealing
 from tests.unit.config.environments import API_KEY, API_SECRET, LIMITS, REAL_EXCHANGE, Ground
 
 TRY = Asset("TRY")
@@ -77,7 +77,16 @@ def test_a_complete_live_environment_becomes_a_live_profile(ground: Ground) -> N
     assert limits.exposure_max == Amount(Decimal(50000), TRY)
     assert limits.drawdown_ratio_max == Decimal("0.1")
     assert limits.entry_cooldown == timedelta(seconds=60)
+    assert limits.order_quantities_max == (amount("0.005 BTC"), amount("0.15 ETH"))
+    assert (limits.entries_per_day_max, limits.submits_per_second_max) == (240, 2)
+    assert limits.book_still_max == timedelta(minutes=5)
     assert limits.market_age_max == common.market_age_max
+
+
+def test_a_ramp_up_is_off_unless_both_of_it_are_set(ground: Ground) -> None:
+    assert live(ground.live()).limits.ramp_up is None
+    limits = live(ground.live(BTCBOT_RISK_RAMP_UP_SECONDS="86400", BTCBOT_RISK_RAMP_UP_RATIO="0.05")).limits
+    assert limits.ramp_up == RampUp(timedelta(days=1), Ratio(Decimal("0.05")))
 
 
 def test_what_is_not_set_has_the_documented_default(ground: Ground) -> None:
@@ -188,10 +197,12 @@ DECIMAL_NAMES = [
     "BTCBOT_CLOCK_RATE", "BTCBOT_MARKET_AGE_SECONDS_MAX", "BTCBOT_CLOCK_OFFSET_SECONDS_MAX",
     "BTCBOT_ORDER_AGE_SECONDS_MAX", "BTCBOT_SUBMIT_TIMEOUT_SECONDS", "BTCBOT_SEAL_QUIET_SECONDS",
     "BTCBOT_CRASH_LOOP_WINDOW_SECONDS", "BTCBOT_RECONCILE_SECONDS",
+    "BTCBOT_RISK_BOOK_STILL_SECONDS_MAX", "BTCBOT_RISK_RAMP_UP_SECONDS", "BTCBOT_RISK_RAMP_UP_RATIO",
 ]  # fmt: skip
 WHOLE_NAMES = [
     "BTCBOT_RISK_ENTRIES_PER_HOUR_MAX", "BTCBOT_RISK_OPEN_ORDERS_PER_INSTRUMENT_MAX", "BTCBOT_RISK_OPEN_ORDERS_MAX",
-    "BTCBOT_RISK_SUBMITS_PER_MINUTE_MAX", "BTCBOT_CRASH_LOOP_STARTS_MAX", "BTCBOT_METRICS_PORT",
+    "BTCBOT_RISK_SUBMITS_PER_MINUTE_MAX", "BTCBOT_RISK_ENTRIES_PER_DAY_MAX", "BTCBOT_RISK_SUBMITS_PER_SECOND_MAX",
+    "BTCBOT_CRASH_LOOP_STARTS_MAX", "BTCBOT_METRICS_PORT",
 ]  # fmt: skip
 
 
@@ -308,6 +319,24 @@ REFUSED = [
         {"BTCBOT_RISK_OPEN_ORDERS_MAX": "4"},
         "BTCBOT_RISK_OPEN_ORDERS_PER_INSTRUMENT_MAX is larger than BTCBOT_RISK_OPEN_ORDERS_MAX",
     ),
+    (
+        "live",
+        {"BTCBOT_RISK_ENTRIES_PER_DAY_MAX": "11"},
+        "BTCBOT_RISK_ENTRIES_PER_HOUR_MAX is larger than BTCBOT_RISK_ENTRIES_PER_DAY_MAX",
+    ),
+    (
+        "live",
+        {"BTCBOT_RISK_SUBMITS_PER_MINUTE_MAX": "1"},
+        "BTCBOT_RISK_SUBMITS_PER_SECOND_MAX is larger than BTCBOT_RISK_SUBMITS_PER_MINUTE_MAX",
+    ),
+    ("live", {"BTCBOT_RISK_ORDER_QUANTITY_MAX": "BTC:0.005"}, "BTCBOT_RISK_ORDER_QUANTITY_MAX has no number for ETH"),
+    ("live", {"BTCBOT_RISK_ORDER_QUANTITY_MAX": "BTC:0,ETH:1"}, "QUANTITY_MAX must be different assets"),
+    ("live", {"BTCBOT_RISK_ORDER_QUANTITY_MAX": "BTC:1,BTC:2,ETH:1"}, "BTCBOT_RISK_ORDER_QUANTITY_MAX must be"),
+    ("live", {"BTCBOT_RISK_ORDER_QUANTITY_MAX": "BTC:1, ETH:1"}, "BTCBOT_RISK_ORDER_QUANTITY_MAX must be"),
+    ("live", {"BTCBOT_RISK_ORDER_QUANTITY_MAX": "BTC=1,ETH=1"}, "BTCBOT_RISK_ORDER_QUANTITY_MAX must be"),
+    ("live", {"BTCBOT_RISK_ORDER_QUANTITY_MAX": "BTC:1e3,ETH:1"}, "BTCBOT_RISK_ORDER_QUANTITY_MAX must be"),
+    ("live", {"BTCBOT_RISK_RAMP_UP_SECONDS": "86400"}, "RAMP_UP_SECONDS and BTCBOT_RISK_RAMP_UP_RATIO are set both"),
+    ("live", {"BTCBOT_RISK_RAMP_UP_RATIO": "1"}, "BTCBOT_RISK_RAMP_UP_RATIO must be a plain decimal number from 0.001"),
     (
         "live",
         {"BTCBOT_ORDER_AGE_SECONDS_MAX": "10"},

@@ -29,6 +29,7 @@ ETH_TRY = replace(BTC_TRY, pair="ETHTRY", base=ETH, lot_step=Decimal("0.0001"))
 LIMITS = RiskLimits(
     currency=TRY,
     order_notional_max=amount("5000 TRY"),
+    order_quantities_max=(amount("0.02 BTC"), amount("0.5 ETH")),
     position_notional_max=amount("20000 TRY"),
     exposure_max=amount("50000 TRY"),
     day_loss_max=amount("2000 TRY"),
@@ -37,6 +38,7 @@ LIMITS = RiskLimits(
     spread_ratio_max=Ratio(Decimal("0.02")),
     jump_ratio_max=Ratio(Decimal("0.05")),
     entries_per_hour_max=12,
+    entries_per_day_max=100,
     entry_cooldown=timedelta(seconds=60),
     volatility_ratio_max=Ratio(Decimal("0.05")),
     volatility_window=timedelta(seconds=60),
@@ -44,7 +46,9 @@ LIMITS = RiskLimits(
     open_orders_per_instrument_max=5,
     open_orders_max=20,
     submits_per_minute_max=30,
+    submits_per_second_max=2,
     market_age_max=timedelta(seconds=10),
+    book_still_max=timedelta(minutes=5),
     trading_day_zone="Europe/Istanbul",
 )
 

@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btcbot.domain.money import amount, parse
+from btcbot.domain.money import ZERO, amount, parse
 from btcbot.domain.orders.evidence import Fill
 from btcbot.domain.orders.intents import Side
 from btcbot.domain.orders.states import TERMINAL, OrderState
 from btcbot.domain.state import (
     MARKS_MAX,
     BalancesSeen,
+    BreakersRestored,
     CapitalMoved,
     DayTurned,
+    EntriesCounted,
     EntryMade,
     FillBooked,
     Halted,
@@ -26,8 +28,10 @@ from btcbot.domain.state import (
     OrderChanged,
     PauseSet,
     PeakRestored,
+    SetupChanged,
     StateEvent,
     SubmitMade,
+    TicksLearnt,
     TradingState,
     VolatilityPaused,
     apply,
@@ -155,6 +159,39 @@ def test_an_entry_of_before_a_restart_counts_like_any_other() -> None:
     assert state.instrument("BTCTRY").entered_at == (after(-10), START)
 
 
+def test_entries_of_a_day_are_counted_until_the_next_begins() -> None:
+    state = having(DayTurned(START.date(), ZERO), OrderChanged(order()), OrderChanged(order("two", at=after(1))))
+    assert state.instrument("BTCTRY").entries_of_day == 2
+    again = apply(state, DayTurned(START.date(), ZERO))
+    assert again.instrument("BTCTRY").entries_of_day == 2
+    tomorrow = apply(state, DayTurned(START.date() + timedelta(days=1), ZERO))
+    assert tomorrow.instrument("BTCTRY").entries_of_day == 0
+
+
+def test_an_order_that_comes_back_from_its_end_is_no_other_entry() -> None:
+    state = having(OrderChanged(order()), OrderChanged(order(state=OrderState.CANCELED)))
+    back = apply(state, OrderChanged(replace(order(), changed_at=after(60))))
+    assert back.orders
+    assert back.instrument("BTCTRY").entries_of_day == 1
+
+
+def test_counts_of_before_a_restart_replace_what_was_counted_so_far() -> None:
+    state = having(OrderChanged(order()), EntriesCounted({"ETHTRY": 7}))
+    assert state.instrument("BTCTRY").entries_of_day == 0
+    assert state.instrument("ETHTRY").entries_of_day == 7
+
+
+def test_marks_of_before_a_restart_measure_a_jump_and_value_nothing() -> None:
+    marks = ((after(-60), parse("900000")), (START, parse("910000")))
+    state = having(FillBooked(fill(price="1000000")), BreakersRestored("BTCTRY", marks, after(600)))
+    instrument = state.instrument("BTCTRY")
+    assert (instrument.marks, instrument.paused_until, instrument.mark) == (marks, after(600), parse("1000000"))
+    assert instrument.are_marks_carried
+    assert state.equity_peak == 0, "a peak of equity was never there for prices of another time"
+    seen = apply(state, mark("905000")).instrument("BTCTRY")
+    assert not seen.are_marks_carried
+
+
 def test_submits_are_remembered_for_a_minute() -> None:
     assert having(*(SubmitMade(after(at)) for at in (0, 1, 59, 60))).submitted_at == (after(1), after(59), after(60))
 
@@ -209,6 +246,10 @@ IDEMPOTENT: tuple[StateEvent, ...] = (
     OrderChanged(order()),
     EntryMade("BTCTRY", START),
     VolatilityPaused("BTCTRY", after(9)),
+    EntriesCounted({"BTCTRY": 3}),
+    BreakersRestored("BTCTRY", ((START, parse("900000")),), after(9)),
+    TicksLearnt(frozenset({"BTCTRY"})),
+    SetupChanged(START),
     DayTurned(START.date(), parse("1")),
     PeakRestored(parse("7")),
     Halted("a test"),

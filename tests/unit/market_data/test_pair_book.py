@@ -213,7 +213,7 @@ def test_a_level_behind_the_touch_that_rest_shows_otherwise_stays_found_out() ->
     theirs = Book((Level(d("99"), d("1")), Level(d("98"), d("7"))), rest("99", "101").asks)
     feed.passes(60, theirs)
     assert DISPROVED in feed.verdicts
-    assert feed.book.known(feed.now) == KnownBook(theirs, timedelta(), is_gapped=False)
+    assert feed.book.known(feed.now) == KnownBook(theirs, timedelta(), is_gapped=False, still_for=timedelta())
 
 
 def test_the_bid_of_a_book_that_is_not_trusted_wakes_nobody_and_the_one_of_rest_does() -> None:
@@ -350,3 +350,21 @@ def test_a_market_that_is_faster_than_rest_can_follow_is_not_disproved(seed: int
 def test_a_batch_that_was_lost_unnoticed_is_found_in_a_fast_market_too(seed: int) -> None:
     disproved, _, is_true = raced(seed, seconds=120, lost_from=40)
     assert is_true or 40 < disproved[0] < 60, "what was lost has been overwritten since, or was found"
+
+
+def test_a_book_that_shows_no_change_says_for_how_long() -> None:
+    book = PairBook()
+    first = rest("99", "101")
+    book.read(first, 100, 100)
+    assert still_for(book, 100) == 0
+    book.read(rest("99", "101"), 160, 160)
+    assert still_for(book, 160) == 60
+    book.read(rest("99", "102"), 170, 170)
+    assert still_for(book, 170) == 0
+    assert still_for(book, 175) == 5
+
+
+def still_for(book: PairBook, now: float) -> float:
+    known = book.known(now)
+    assert known is not None
+    return known.still_for.total_seconds()

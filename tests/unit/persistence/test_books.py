@@ -1,5 +1,6 @@
 """A start from a sealed checkpoint knows what a start from the beginning knows."""
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def year(path: Path, *, seals: bool) -> TradingState:
             assert len(store.fills()) == 5
             entries = [entry for kind in EntryKind for entry in read_entries(store._database, kind)]
             assert store.ledger_balances() == balances_of(entries)
-            state = restored_state(history, TRY)
+            state = restored_state(history, TRY, timedelta(minutes=1))
     assert examine(path).problems == ()
     return state
 

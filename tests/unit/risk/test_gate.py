@@ -13,6 +13,7 @@ from btcbot.domain.orders.states import OrderState
 from btcbot.domain.state import (
     BalancesSeen,
     DayTurned,
+    EntriesCounted,
     FillBooked,
     Halted,
     MarkSeen,
@@ -130,7 +131,7 @@ CASES = (
     Case("book_is_not_crossed", ("book_crossed",), booked(bids=levels("1 @ 1000100"))),
     Case("book_is_not_crossed", ("book_crossed",), booked(bids=levels("1 @ 1000101"))),
     Case("instrument_is_as_listed", ("instrument_changed",), seen(instrument=OTHER_GRID)),
-    Case("instrument_is_as_listed", ("instrument_changed",), seen(instrument=ETH_TRY)),
+    Case("market_is_of_the_pair", ("market_of_another", "instrument_changed"), seen(instrument=ETH_TRY)),
     entry(
         "quote_is_the_limits_currency", "currency_foreign rule_failed rule_failed rule_failed rule_failed",
         seen(instrument=replace(BTC_TRY, quote=USDT)), intent(instrument=replace(BTC_TRY, quote=USDT)),
@@ -163,11 +164,20 @@ CASES = (
         as_it_is, intent(Side.SELL, quantity="0.00009999", price="1000000"),
     ),
     entry("notional_is_within_max", "notional_above_max", as_it_is, intent(quantity="0.00500001", price="1000000")),
+    entry("quantity_is_within_max", "quantity_above_max", limited(order_quantities_max=(amount("0.00149984 BTC"),))),
+    entry("quantity_is_within_max", "quantity_uncapped", limited(order_quantities_max=(amount("1 ETH"),))),
     leave("exit_is_within_position", "exit_above_position", as_it_is, intent(Side.SELL, "0.00500001", "999900")),
     leave(
         "exit_is_within_position", "exit_above_position",
         happened(OrderChanged(order(side=Side.SELL, quantity="0.001", price="1005000"))),
         intent(Side.SELL, "0.00400001", "999900"),
+    ),
+    Case(
+        "decision_is_not_repeated", ("decision_repeated",),
+        happened(OrderChanged(replace(
+            order(side=Side.SELL, quantity="0.001", price="1005000", at=after(-100)), decision_id="cycle/BTCTRY/0"
+        ))),
+        exit=intent(Side.SELL, "0.004", "999900"),
     ),
     entry(
         "no_order_of_the_pair_is_unresolved", "order_unresolved",
@@ -203,6 +213,10 @@ CASES = (
     entry("balance_suffices", "balance_too_low", happened(BalancesSeen({LIMITS.currency: parse("1503.59")}))),
     entry("instrument_is_trading", "instrument_not_trading", seen(instrument=replace(BTC_TRY, is_trading=False)),
           intent(instrument=replace(BTC_TRY, is_trading=False))),
+    entry("instrument_rules_are_fresh", "instrument_rules_old", seen(rules_age=timedelta(hours=1, microseconds=1))),
+    entry("instrument_rules_are_fresh", "instrument_rules_old", seen(rules_age=-timedelta(microseconds=1))),
+    entry("book_moves", "book_still", seen(still_for=timedelta(minutes=5, microseconds=1))),
+    entry("book_moves", "book_still", seen(still_for=-timedelta(microseconds=1))),
     entry("spread_is_within_max", "spread_above_max", booked(bids=levels("1 @ 989900"), asks=levels("1 @ 1010000")),
           intent(price="1000000")),
     entry("price_has_not_jumped", "price_jumped", happened(MarkSeen("BTCTRY", parse("952380"), START, timedelta(60)))),
@@ -219,6 +233,8 @@ CASES = (
         )),
     ),
     entry("submits_are_below_max", "submits_at_max", happened(*(SubmitMade(after(-59)) for _ in range(30)))),
+    entry("submits_of_second_are_below_max", "submits_of_second_at_max", happened(*[SubmitMade(after(-0.999))] * 2)),
+    entry("entries_of_day_are_below_max", "entries_of_day_at_max", happened(EntriesCounted({"BTCTRY": 100}))),
     entry(
         "entries_are_below_max", "entries_at_max",
         happened(*(
@@ -282,6 +298,12 @@ AT_THE_LIMIT: tuple[tuple[Intent, Callable[[RiskView], RiskView]], ...] = (
     (intent(quantity="0.00010502", price="1000000"), as_it_is),
     (intent(Side.SELL, quantity="0.0001", price="1000000"), booked(bids=levels("1 @ 1000000"))),
     (intent(quantity="0.005", price="1000000"), as_it_is),
+    (ENTRY_INTENT, limited(order_quantities_max=(amount("1 ETH"), amount("0.00149985 BTC")))),
+    (ENTRY_INTENT, seen(rules_age=timedelta(hours=1))),
+    (ENTRY_INTENT, seen(still_for=timedelta(minutes=5))),
+    (ENTRY_INTENT, happened(SubmitMade(after(-0.5)))),
+    (ENTRY_INTENT, happened(*[SubmitMade(after(-1))] * 2)),
+    (ENTRY_INTENT, happened(EntriesCounted({"BTCTRY": 99, "ETHTRY": 100}))),
     (intent(price="1000000"), booked(bids=levels("1 @ 990000"), asks=levels("1 @ 1010000"))),
     (ENTRY_INTENT, happened(MarkSeen("BTCTRY", parse("952381"), START, timedelta(60)))),
     (ENTRY_INTENT, limited(position_notional_max=HELD_AND_WANTED)),

@@ -67,7 +67,7 @@ def test_reservations_are_made_with_the_rate_that_our_fills_paid_once_there_are_
 
 def test_a_restart_plans_with_the_same_rate() -> None:
     history = TradingHistory((), round_trips(FILLS_MIN), (), {TRY: parse("100000")}, (), None)
-    assert fee_ratio_of(bought(restored_state(history, TRY))) == "0.0018"
+    assert fee_ratio_of(bought(restored_state(history, TRY, timedelta(minutes=1)))) == "0.0018"
 
 
 def test_prices_keep_to_the_ticks_of_a_pair_that_once_refused_one_between_them() -> None:

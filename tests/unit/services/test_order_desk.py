@@ -49,7 +49,7 @@ class Room:
             self.require_fence,
             self.execution,
             policy,
-            lambda pair, decided_at: self.stale,
+            lambda intent, decided_at: self.stale,
             self.at.witness,
         )
 
@@ -147,8 +147,9 @@ async def test_the_re_check_is_told_when_the_decision_was_made(room: Room) -> No
     desk = OrderDesk(
         room.at.book, room.require_fence, room.execution, policy, lambda *facts: asked.append(facts), room.at.witness
     )
-    await desk.place(approved(), START)
-    assert asked == [("BTCTRY", START)]
+    wanted = approved()
+    await desk.place(wanted, START)
+    assert asked == [(wanted.intent, START)]
 
 
 async def test_a_policy_that_blocks_at_the_last_moment_leaves_the_order_not_sent(room: Room) -> None:

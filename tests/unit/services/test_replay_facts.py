@@ -15,8 +15,10 @@ from btcbot.domain.orders.states import OrderState
 from btcbot.domain.profiles import StrategyChoice
 from btcbot.domain.state import (
     BalancesSeen,
+    BreakersRestored,
     CapitalMoved,
     DayTurned,
+    EntriesCounted,
     EntryMade,
     FillBooked,
     Halted,
@@ -26,8 +28,10 @@ from btcbot.domain.state import (
     OrderChanged,
     PauseSet,
     PeakRestored,
+    SetupChanged,
     StateEvent,
     SubmitMade,
+    TicksLearnt,
     VolatilityPaused,
     apply,
 )
@@ -42,7 +46,14 @@ moments = st.timedeltas(timedelta(), timedelta(days=999)).map(lambda since: date
 spans = st.timedeltas(min_value=timedelta(), max_value=timedelta(days=3))
 events = st.one_of(
     st.builds(LedgerOpened, numbers), st.builds(CapitalMoved, numbers), st.builds(PeakRestored, numbers),
-    st.builds(EntryMade, st.text(max_size=8), moments), st.builds(SubmitMade, moments),
+    st.builds(EntryMade, st.text(max_size=8), moments),
+    st.builds(EntriesCounted, st.dictionaries(st.text(max_size=8), st.integers(0, 999), max_size=3)),
+    st.builds(TicksLearnt, st.frozensets(st.text(max_size=8), max_size=3)), st.builds(SetupChanged, moments),
+    st.builds(
+        BreakersRestored, st.text(max_size=8), st.lists(st.tuples(moments, numbers), max_size=3).map(tuple),
+        st.none() | moments,
+    ),
+    st.builds(SubmitMade, moments),
     st.builds(BalancesSeen, st.dictionaries(st.sampled_from([Asset("TRY"), Asset("BTC")]), numbers)),
     st.builds(MarkSeen, st.text(max_size=8), numbers, moments, spans),
     st.builds(VolatilityPaused, st.text(max_size=8), moments),

@@ -13,10 +13,12 @@ from btcbot.domain.errors import ConfigurationError, ExchangeUnreachable, FenceL
 from btcbot.domain.events import Event
 from btcbot.domain.orders.intents import Side
 from btcbot.domain.orders.states import OrderState
+from btcbot.domain.state import EntriesCounted
 from btcbot.persistence.sqlite.unit_of_work import UnitOfWork
 from btcbot.services.halting import write_halt_file
 from btcbot.services.run_loop import DEFECTS_IN_A_ROW_MAX, WAIT_SECONDS
 from tests.unit.services.looping import BUYS, GUARDED, Worker, worker
+from tests.unit.services.world import LIMITS, PAIR
 
 pytestmark = pytest.mark.looptime
 
@@ -286,6 +288,21 @@ async def test_a_pause_between_deciding_and_sending_sends_no_entry(tmp_path: Pat
         task = await work.runs(30)
         assert work.execution.submits == []
         await work.stops(task)
+
+
+async def test_more_entries_than_a_day_may_see_pause_until_a_person_resumes(tmp_path: Path) -> None:
+    with worker(tmp_path, BUYS) as work:
+        task = await work.runs(4)
+        assert len(work.store.journal.unfinished()) == 1
+        work.parts.book.take(EntriesCounted({PAIR: LIMITS.entries_per_day_max}))
+        await asyncio.sleep(200)  # the order is too old and gone, the strategy wants in again
+        await work.stops(task)
+        assert len(work.execution.submits) == 1
+        assert work.store.is_paused()
+        assert work.parts.book.state.trading.is_paused
+        (reason,) = work.store._database.execute("SELECT reason FROM control WHERE verb = 'pause'").fetchone()
+        assert "entries_of_day_at_max (entries=100, entries_per_day_max=100)" in reason
+        assert [fields["by"] for event, fields in work.witness.seen if event is Event.PAUSED] == ["breaker"]
 
 
 async def test_a_halt_takes_resting_orders_off_the_book(tmp_path: Path) -> None:

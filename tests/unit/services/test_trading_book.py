@@ -23,7 +23,7 @@ from btcbot.domain.orders.states import IllegalTransition
 from btcbot.services.live_wiring import restored_state
 from tests.unit.persistence.world import START, approved, fill, venue
 from tests.unit.services.blotter import stranger
-from tests.unit.services.world import Desk, opened
+from tests.unit.services.world import LIMITS, Desk, opened
 
 TRY = Asset("TRY")
 
@@ -56,7 +56,7 @@ LIVES: list[tuple[Evidence, ...]] = [
 @pytest.mark.parametrize("life", LIVES)
 def test_the_state_in_memory_is_what_a_restart_would_make_of_the_journal(at: Desk, life: tuple[Evidence, ...]) -> None:
     sent(at, *life)
-    again = restored_state(at.store.history(), TRY)
+    again = restored_state(at.store.history(), TRY, LIMITS.volatility_window)
     now = at.book.state.trading
     assert (now.orders, now.instruments) == (again.orders, again.instruments)
     assert now.orders == {order.order_id: order for order in at.book.unfinished()}
