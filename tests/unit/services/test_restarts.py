@@ -22,6 +22,7 @@ from btcbot.persistence.sqlite.live_store import TradingHistory
 from btcbot.persistence.sqlite.unit_of_work import CycleRecord
 from btcbot.persistence.sqlite.writer import Writer
 from btcbot.services.breakers import breakers_of, capital_at_last, restored_breakers
+from btcbot.services.floors import with_kept_floors
 from btcbot.services.live_wiring import restored_state
 from tests.unit.domain.builders import START, after
 from tests.unit.persistence.world import Clock, live_store, writer
@@ -42,7 +43,7 @@ async def test_a_restart_forgets_no_counter_and_no_latch(tmp_path: Path, seed: i
             await _something_happens(work, chance)
         await work.stops(task)
         before = work.parts.book.state.trading
-        again = restored_state(work.store.history(), TRY, WINDOW)
+        again = with_kept_floors(work.store, restored_state(work.store.history(), TRY, WINDOW))
         now = work.parts.runtime.clock.now()
         assert counters_and_latches(again, now) == counters_and_latches(before, now)
         assert work.store.is_paused() == before.is_paused
@@ -70,7 +71,7 @@ def counters_and_latches(trading: TradingState, now: datetime) -> dict[str, obje
     """All that a rule may lean on; of what is remembered for a time, what still counts at this moment."""
     instruments = {
         pair: (
-            each.position, each.cash_flow, each.bought, each.paid, each.marks, each.paused_until, each.entries_of_day,
+            each.position, each.cash_flow, each.stay, each.marks, each.paused_until, each.entries_of_day,
             tuple(at for at in each.entered_at if at > now - ENTRY_MEMORY),
         )
         for pair, each in sorted(trading.instruments.items())
