@@ -40,12 +40,13 @@ def backtest(_desk: Desk, said: Said) -> int:
     )
     from btcbot.research.tables import document_of, text_of
 
-    capital = capital_of(said.capital)
+    capital, histories = capital_of(said.capital), read_histories(said.data)
+    shipped = shipped_limits(capital.asset, (history.pair for history in histories))
     request = Request(
         strategy=choice_of(said.strategy, said.params),
-        histories=read_histories(said.data),
+        histories=histories,
         capital=capital,
-        limits=changed_limits(shipped_limits(capital.asset), said.limits),
+        limits=changed_limits(shipped, said.limits),
         rates=None if said.rates is None else read_rates(Path(said.rates)),
     )
     results = tried(to_its_end(request) if said.is_to_its_end else request)

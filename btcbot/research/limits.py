@@ -11,10 +11,15 @@ from btcbot.domain.money import Amount, Asset, MalformedNumber, Ratio, parse
 from btcbot.domain.profiles import RiskLimits
 
 SECONDS = "_seconds"
+QUANTITY_MAX = Decimal(10) ** 12
 
 
-def shipped_limits(currency: Asset) -> RiskLimits:
-    """The numbers of `deploy/env/live.env`, in whatever currency the pairs are quoted in."""
+def shipped_limits(currency: Asset, pairs: Iterable[str]) -> RiskLimits:
+    """The numbers of `deploy/env/live.env`, in whatever currency the pairs are quoted in.
+
+    The caps on the quantity of one order are against a slip of the hand at prices of today; over years of prices they
+    would say nothing, and are out of the way.
+    """
 
     def money(number: int) -> Amount:
         return Amount(Decimal(number), currency)
@@ -22,6 +27,7 @@ def shipped_limits(currency: Asset) -> RiskLimits:
     return RiskLimits(
         currency=currency,
         order_notional_max=money(5_000),
+        order_quantities_max=tuple(Amount(QUANTITY_MAX, Asset(pair.removesuffix(currency))) for pair in pairs),
         position_notional_max=money(20_000),
         exposure_max=money(50_000),
         day_loss_max=money(2_000),
@@ -30,6 +36,7 @@ def shipped_limits(currency: Asset) -> RiskLimits:
         spread_ratio_max=Ratio(parse("0.02")),
         jump_ratio_max=Ratio(parse("0.05")),
         entries_per_hour_max=12,
+        entries_per_day_max=240,
         entry_cooldown=timedelta(seconds=60),
         volatility_ratio_max=Ratio(parse("0.05")),
         volatility_window=timedelta(seconds=60),
@@ -37,7 +44,9 @@ def shipped_limits(currency: Asset) -> RiskLimits:
         open_orders_per_instrument_max=5,
         open_orders_max=20,
         submits_per_minute_max=30,
+        submits_per_second_max=2,
         market_age_max=timedelta(seconds=10),
+        book_still_max=timedelta(seconds=300),
         trading_day_zone="Europe/Istanbul",
     )
 
@@ -52,7 +61,7 @@ def changed_limits(limits: RiskLimits, changes: Iterable[str]) -> RiskLimits:
     kinds = {name: type(getattr(limits, name)) for name in (each.name for each in dataclasses.fields(limits))}
     for change in changes:
         name, _, text = change.partition("=")
-        name = name.strip().lower().removeprefix("btcbot_risk_").removesuffix(SECONDS)
+        name = name.strip().lower().removeprefix("btcbot_risk_").replace(SECONDS, "")
         kind = kinds.get(name)
         if kind not in (Amount, Decimal, int, timedelta):
             known = ", ".join(sorted(each for each, of in kinds.items() if of in (Amount, Decimal, int, timedelta)))

@@ -137,7 +137,7 @@ def test_assigned_coins_count_as_position_and_survive_restarts_and_checkpoints(
         ledger = store.ledger_balances()
     with live_store(path) as store:
         assert store.ledger_balances() == ledger, "the ledger counted them before"
-        state = restored_state(store.history(), TRY)
+        state = restored_state(store.history(), TRY, timedelta(minutes=1))
         assert state.instrument("BTCTRY").position == Decimal("0.25")
         assert state.instrument("ETHTRY").position == Decimal(2)
         assert state.capital == 10_000 + 750_000 + 200_000

@@ -20,7 +20,7 @@ from tests.unit.research.recordings import HOUR, flat, hours, walk, without
 
 STRATEGY = ema_cross(EmaCrossParams(fast=1, slow=2), TRY)
 CAPITAL = amount("20000 TRY")
-LIMITS = without_breakers(shipped_limits(TRY), CAPITAL)
+LIMITS = without_breakers(shipped_limits(TRY, CHARACTERS), CAPITAL)
 WARM = STRATEGY.warm_up
 
 

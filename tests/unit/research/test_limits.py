@@ -18,14 +18,15 @@ PROFILE = Path(__file__).parents[3] / "deploy" / "env" / "live.env"
 def test_the_shipped_limits_are_those_of_the_shipped_profile() -> None:
     """Told to `--limit` one by one, the numbers of the profile change nothing."""
     said = re.findall(r"^BTCBOT_RISK_([A-Z_]+)=([0-9.]+)$", PROFILE.read_text(encoding="utf-8"), re.MULTILINE)
-    limits = shipped_limits(TRY)
+    limits = shipped_limits(TRY, ["BTCTRY"])
     assert len(said) > 14
     assert changed_limits(limits, [f"{name}={number}" for name, number in said]) == limits
 
 
 def test_a_limit_is_changed_by_its_name() -> None:
     limits = changed_limits(
-        shipped_limits(TRY), ["order_notional_max=7000", "drawdown_ratio_max=0.5", "entry_cooldown_seconds=5"]
+        shipped_limits(TRY, ["BTCTRY"]),
+        ["order_notional_max=7000", "drawdown_ratio_max=0.5", "entry_cooldown_seconds=5"],
     )
     assert limits.order_notional_max == amount("7000 TRY")
     assert limits.drawdown_ratio_max == Decimal("0.5")
@@ -45,4 +46,4 @@ def test_a_limit_is_changed_by_its_name() -> None:
 )
 def test_what_makes_no_limit_is_a_usage_error(change: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        changed_limits(shipped_limits(TRY), [change])
+        changed_limits(shipped_limits(TRY, ["BTCTRY"]), [change])
