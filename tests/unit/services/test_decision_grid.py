@@ -19,7 +19,7 @@ from tests.unit.domain.builders import LIMITS, MINUTE, TRY, after, around, candl
 from tests.unit.services.test_decision import standing
 
 FEE = Ratio(Decimal("0.0024"))
-LOOSE = replace(LIMITS, entry_cooldown=timedelta(), jump_ratio_max=Ratio(Decimal("0.5")))
+LOOSE = replace(LIMITS, entry_cooldown=timedelta(), jump_ratio_max=Ratio(Decimal("0.5")), submits_per_second_max=10)
 
 
 def grid(limits: object = LOOSE, **chosen: object) -> DecisionParams:
