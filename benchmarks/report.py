@@ -34,6 +34,7 @@ PROGRAMS = (
     Program("sandbox_load.py"),
     Program("sandbox_load.py", ("--reads",)),
     Program("sandbox_memory.py"),
+    Program("live_memory.py"),
     Program("engine.py"),
     Program("decisions.py"),
     Program("commits.py"),

@@ -11,13 +11,15 @@ from btcbot.exchange.submit import SubmitClient
 from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.execution.ports import NotForSending
 
+SENT_KEPT = 1_000  # an order is SENDING for seconds; of those long ago the journal knows that they are not
+
 
 class LiveExecution:
     def __init__(self, channel: PrivateChannel, policy: TradingArmedPolicy, submit_timeout: timedelta) -> None:
         self._submits = SubmitClient(channel, submit_timeout.total_seconds())
         self._cancels = CancelClient(channel)
         self._policy = policy
-        self._sent: set[str] = set()
+        self._sent: dict[str, None] = {}  # the last ones, oldest first
 
     async def submit(self, order: JournaledOrder) -> Answer:
         """See `Execution.submit`. The arming is checked first, and again when nothing but the sending is left to do."""
@@ -44,4 +46,6 @@ class LiveExecution:
             raise NotForSending(f"order {order.order_id} is {order.state}, not {OrderState.SENDING}")
         if order.order_id in self._sent:
             raise NotForSending(f"order {order.order_id} was handed over before")
-        self._sent.add(order.order_id)
+        self._sent[order.order_id] = None
+        if len(self._sent) > SENT_KEPT:
+            del self._sent[next(iter(self._sent))]

@@ -55,13 +55,17 @@ class Stack:
         return done
 
     def start_edited(self) -> None:
-        """Start what `prepare` wrote and a person changed since: supervisord itself, as the image does."""
+        """Start what `prepare` wrote and a person changed since."""
+        self.start_daemon()
+        self.until(lambda: self.ctl("status").out.count("RUNNING") >= 3, 60, "three programs running")
+        self.until(lambda: self.btcbot("monitor", "health").code in (0, 1), 90, "both workers healthy")
+
+    def start_daemon(self) -> None:
+        """supervisord itself, as the image does."""
         self._daemon = subprocess.Popen(
             [str(BIN / "supervisord"), "-c", str(self.var / "supervisord.conf")], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",
         )  # fmt: skip
-        self.until(lambda: self.ctl("status").out.count("RUNNING") >= 3, 60, "three programs running")
-        self.until(lambda: self.btcbot("monitor", "health").code in (0, 1), 90, "both workers healthy")
 
     def stop(self) -> Done:
         stopped = self.up("stop")
@@ -82,6 +86,10 @@ class Stack:
     def settings(self, role: str) -> dict[str, str]:
         lines = (self.var / "env" / f"{role}.env").read_text("utf-8").splitlines()
         return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+    def state(self, program: str) -> str:
+        """supervisord's word for it."""
+        return self.ctl("status", program).out.split()[1]
 
     def pid(self, program: str) -> int:
         return int(self.ctl("pid", program).out)

@@ -1,6 +1,8 @@
 """What is refused at the door: one line, the right exit code, and not a byte changed."""
 
 import hashlib
+import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -155,6 +157,30 @@ def test_the_monitor_is_refused_lives_key_whether_live_runs_or_not(running: Stac
         assert "BTCTURK_API_KEY is live's" in one_line(refused.err)
     assert asked == []
     assert not (tmp_path / "monitor.db").exists(), "nothing was written"
+
+
+@pytest.mark.timeout(300)
+def test_an_orphan_of_a_killed_supervisord_keeps_its_lock_until_it_is_gone(running: Stack) -> None:
+    """102: a new worker is refused by it, be it started by hand or by a new supervisord."""
+    orphan = running.pid("btcbot-live")
+    others = [running.pid(name) for name in ("btcbot-monitor", "btcbot-sandbox")]
+    os.kill(int((running.var / "run" / "supervisord.pid").read_text()), signal.SIGKILL)
+    by_hand = running.btcbot("live", "run")
+    assert by_hand.code == LOCKED
+    assert f"process {orphan} (live" in one_line(by_hand.err)
+    for other in others:
+        os.kill(other, signal.SIGKILL)
+    running.start_daemon()
+    try:
+        refused = ("FATAL", "EXITED")  # whether it came to that within `startsecs` is up to the machine
+        running.until(lambda: running.state("btcbot-live") in refused, 90, "the new one's live is refused")
+        assert running.state("btcbot-monitor") == "RUNNING"
+        os.kill(orphan, 0)  # it still runs, undisturbed
+    finally:
+        os.kill(orphan, signal.SIGTERM)
+        running.until(lambda: not Path(f"/proc/{orphan}").exists(), 60, "the orphan has ended in order")
+        assert running.ctl("start", "btcbot-live").code == 0
+    assert running.pid("btcbot-live") != orphan
 
 
 @pytest.mark.timeout(200)

@@ -10,7 +10,7 @@ from btcbot.domain.errors import TradeBlockedError
 from btcbot.domain.orders.evidence import Accepted, CancelReceipt, NoByteLeft, Silent
 from btcbot.domain.orders.states import OrderState
 from btcbot.execution.disarmed import DisarmedExecution
-from btcbot.execution.live import LiveExecution
+from btcbot.execution.live import SENT_KEPT, LiveExecution
 from btcbot.execution.noop import MonitorTried, NoopExecution
 from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.execution.ports import NotForSending
@@ -60,6 +60,15 @@ async def test_an_order_is_not_sent_again_whatever_came_of_the_first_try(failure
     with pytest.raises(NotForSending):
         await execution.submit(journaled())
     assert len(bench.requests) == 1
+
+
+async def test_what_was_sent_is_remembered_within_a_bound() -> None:
+    execution, _, _ = armed(accepting)
+    for number in range(SENT_KEPT + 10):
+        execution._take(journaled(f"order-{number}"))
+    assert len(execution._sent) == SENT_KEPT
+    with pytest.raises(NotForSending):
+        execution._take(journaled(f"order-{SENT_KEPT + 9}"))
 
 
 @pytest.mark.parametrize("state", [state for state in OrderState if state is not OrderState.SENDING])
