@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from tests.e2e.stack import Stack, change, stack
 
 LOCKED, OWNERSHIP, CONFIGURATION, UNREACHABLE = 73, 77, 78, 69
+STOOD_STILL_SECONDS = 6.0  # real ones; the clock runs twenty times as fast
 
 
 def one_line(text: str) -> str:
@@ -157,6 +159,30 @@ def test_the_monitor_is_refused_lives_key_whether_live_runs_or_not(running: Stac
         assert "BTCTURK_API_KEY is live's" in one_line(refused.err)
     assert asked == []
     assert not (tmp_path / "monitor.db").exists(), "nothing was written"
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_that_stood_still_sends_nothing_that_it_decided_before(running: Stack) -> None:
+    """49: SIGSTOP for two minutes of its time, then SIGCONT: what is sent afterwards was decided afterwards."""
+    worker = running.pid("btcbot-live")
+    cycles = "SELECT count(*) FROM cycles"
+    sent = "SELECT orders.created_at FROM order_history JOIN orders USING (order_id) WHERE after = 'sending' AND at > ?"
+    newest = "SELECT max(at) FROM outbox"
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        stopped_at = str(running.rows(newest)[0][0])
+        time.sleep(STOOD_STILL_SECONDS)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    enough = running.count(cycles) + 20
+    running.until(lambda: running.count(cycles) >= enough, 90, "twenty more cycles")
+    assert running.pid("btcbot-live") == worker
+    assert [at for (at,) in running.rows(sent, stopped_at) if str(at) <= stopped_at] == []
+    gap = running.rows(
+        "SELECT max(julianday(b.started_at) - julianday(a.started_at)) * 86400 FROM cycles a "
+        "JOIN cycles b ON b.id = a.id + 1"
+    )
+    assert float(str(gap[0][0])) > STOOD_STILL_SECONDS * 10, "it really stood still"
 
 
 @pytest.mark.timeout(300)

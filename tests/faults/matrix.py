@@ -7,7 +7,7 @@ each of them.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from tests.faults.places import EACH_ROLE, KILLED, OWNED, REFUSED_UNTOUCHED, STOOD_STILL, THIRTEEN, TWO
+from tests.faults.places import EACH_ROLE, OWNED, REFUSED_UNTOUCHED, STOOD_STILL, THIRTEEN
 from tests.faults.row import Row
 from tests.faults.rows_of_machines import MACHINES
 from tests.faults.rows_of_orders import ORDERS
@@ -38,14 +38,11 @@ FIRST_ROWS: Mapping[Group, int] = {
 
 SHARED: Mapping[str, str] = {
     f"{THIRTEEN}::test_sigterm_between_send_and_commit": "the signal is sent twice",
-    KILLED: "the kernel's kill for want of memory is a kill like any other",
     STOOD_STILL: "a process and a machine that stand still look alike from inside",
     REFUSED_UNTOUCHED: "flipped bits, links and dropped triggers are cases of it",
     EACH_ROLE: "both roles refuse in it",
     f"{OWNED}::test_a_log_that_is_missing_is_missed":
         "a log that was deleted and one that was not copied are missing alike",
-    f"{TWO}::test_a_second_writer_is_refused_by_name_and_the_first_is_untouched":
-        "containers on one volume share the file and the kernel that its lock belongs to",
 }  # fmt: skip
 
 STORIES: Mapping[str, str] = {

@@ -8,6 +8,7 @@ from tests.faults.places import (
     CAMPAIGN,
     CRASH_LOOP,
     DATABASE,
+    DEATHS,
     DESK,
     DISK,
     EACH_ROLE,
@@ -19,6 +20,7 @@ from tests.faults.places import (
     KILLED,
     KILLED_AGAIN,
     LOCK,
+    LOCKS,
     LOGS,
     LOOP,
     MONITOR,
@@ -35,13 +37,20 @@ from tests.faults.row import Row
 
 MACHINES: Mapping[int, Row] = {
     44: Row("killed at any point of a cycle", "nothing lost, nothing doubled", (
-        KILLED, f"{THIRTEEN}::test_not_found_for_a_seconds_old_order_at_restart", CAMPAIGN,
+        KILLED, f"{DEATHS}::test_killed_at_a_line_it_loses_and_doubles_nothing",
+        f"{DEATHS}::test_killed_at_every_line_it_loses_and_doubles_nothing",
+        f"{THIRTEEN}::test_not_found_for_a_seconds_old_order_at_restart", CAMPAIGN,
         "tests/e2e/test_main_job.py::test_restarted_by_operators_and_killed_it_loses_and_doubles_nothing",
-    ), missing="every commit and every wait is tried, not every line"),
-    45: Row("killed during recovery, again and again", "recovering twice is recovering once", (KILLED_AGAIN,)),
+    )),
+    45: Row("killed during recovery, again and again", "recovering twice is recovering once", (
+        KILLED_AGAIN, f"{DEATHS}::test_killed_at_a_line_of_each_recovery_it_loses_and_doubles_nothing",
+        f"{DEATHS}::test_killed_twice_and_starved_at_random_lines_it_loses_and_doubles_nothing",
+    )),
     46: Row("killed at each system call that writes", "what was acknowledged is there, and whole", (
+        f"{DEATHS}::test_killed_at_a_writing_system_call_what_was_acknowledged_is_there",
+        f"{DEATHS}::test_killed_at_every_writing_system_call_what_was_acknowledged_is_there",
         f"{TWO}::test_whatever_was_acknowledged_before_a_kill_is_there_afterwards",
-    ), missing="killed between commits, not at each system call"),
+    )),
     47: Row("SIGTERM in any state", "an orderly end; nothing is sent after the signal", (
         f"{THIRTEEN}::test_sigterm_between_send_and_commit",
         f"{LOOP}::test_a_stop_in_the_middle_of_a_cycle_sends_nothing_more",
@@ -50,9 +59,13 @@ MACHINES: Mapping[int, Row] = {
     )),
     48: Row("a second signal", "changes nothing", (f"{THIRTEEN}::test_sigterm_between_send_and_commit",)),
     49: Row("stopped for minutes, then continued", "nothing is sent on what is old; the fence is asked", (
-        STOOD_STILL, f"{DESK}::test_a_lost_fence_sends_nothing_and_a_restart_settles_the_row",
+        STOOD_STILL, f"{REFUSALS}::test_a_worker_that_stood_still_sends_nothing_that_it_decided_before",
+        f"{DESK}::test_a_lost_fence_sends_nothing_and_a_restart_settles_the_row",
     )),
-    50: Row("killed for want of memory", "as any other kill", (KILLED,), missing="no cap of memory is proven"),
+    50: Row("killed for want of memory", "as any other kill; memory does not grow", (
+        f"{DEATHS}::test_without_memory_it_ends_and_loses_and_doubles_nothing",
+        "tests/benchmarks/test_quick_runs.py::test_a_quick_run_tells_its_figures",
+    )),
     51: Row("the loop is blocked for longer than a period", "told; no burst of cycles afterwards", (
         f"{LOOP}::test_cycles_keep_their_period_and_never_catch_up",
         f"{UNIT}/services/test_health.py::test_of_live_it_says",
@@ -144,24 +157,30 @@ MACHINES: Mapping[int, Row] = {
     )),
     91: Row("a second live worker on this host", "refused at once by name; the first is not disturbed", (
         f"{TWO}::test_a_second_writer_is_refused_by_name_and_the_first_is_untouched",
-        f"{TWO}::test_one_of_many_wins_the_race", f"{THIRTEEN}::test_two_live_workers_on_one_database",
+        f"{TWO}::test_one_of_many_wins_the_race", f"{LOCKS}::test_of_those_who_start_at_one_moment_one_wins",
+        f"{LOCKS}::test_of_a_thousand_races_each_has_one_winner", f"{THIRTEEN}::test_two_live_workers_on_one_database",
         f"{REFUSALS}::test_a_second_writer_is_refused_and_told_who_holds_the_lock",
     )),
     92: Row("a second container on one volume", "refused: the lock belongs to the file", (
-        f"{TWO}::test_a_second_writer_is_refused_by_name_and_the_first_is_untouched",
-    ), missing="shown between processes, not between containers"),
+        f"{LOCKS}::test_another_namespace_is_refused_and_refuses",
+    )),
     93: Row("somebody else trades with the key", "noticed, and trading halts", (
         f"{FAULTS}/test_processes.py::test_somebody_else_who_trades_with_the_same_key_is_noticed",
         f"{ACCOUNT}::test_an_order_of_ours_without_a_row_is_adopted_and_halts",
     ), missing="within the reconciliation period and five readings, not within two cycles"),
     94: Row("a lock file of a process that is gone", "it may start, and knows that the end was not orderly", (
-        f"{TWO}::test_a_killed_holder_is_followed_at_once", f"{LOCK}::test_an_orderly_end_is_told_from_every_other",
+        f"{TWO}::test_a_killed_holder_is_followed_at_once",
+        f"{LOCKS}::test_nobody_is_refused_for_a_holder_that_was_killed",
+        f"{LOCKS}::test_in_a_thousand_kills_nobody_is_refused_for_a_dead_holder",
+        f"{LOCK}::test_an_orderly_end_is_told_from_every_other",
     )),
     95: Row("its number belongs to another process now", "the whole identity is judged", (
         f"{LOCK}::test_the_guard_judges_the_whole_identity",
     )),
     96: Row("the lock file is deleted or replaced", "the holder notices and stops sending", (
         f"{LOCK}::test_a_lock_file_that_was_replaced_is_noticed", f"{LOOP}::test_a_lost_fence_ends_the_worker",
+        f"{LOCKS}::test_a_usurped_writer_is_stopped_before_its_next_submit",
+        f"{LOCKS}::test_a_usurped_writer_is_stopped_every_time",
         f"{TWO}::test_the_text_of_a_living_holder_refuses_even_where_its_lock_file_was_replaced",
     )),
     97: Row("a child keeps the lock of a dead parent", "refused, and the holder is named", (
@@ -170,7 +189,9 @@ MACHINES: Mapping[int, Row] = {
     98: Row("the monitor gets live's database or key", "refused before anything is written or asked", (
         EACH_ROLE,
         f"{REFUSALS}::test_the_other_roles_database_is_refused_and_stays_byte_identical",
-    ), missing="the monitor takes live's key without a word"),
+        f"{REFUSALS}::test_the_monitor_is_refused_lives_key_whether_live_runs_or_not",
+        f"{UNIT}/services/test_key_lock.py::test_a_key_stays_the_key_of_the_role_that_signed_with_it",
+    )),
     99: Row("the monitor is asked to trade", "it fails hard, and nothing is sent", (
         f"{UNIT}/execution/test_executions.py::test_the_monitor_fails_hard_on_both",
         f"{MONITOR}::test_the_monitor_gets_an_execution_that_fails_hard_on_every_attempt",
@@ -180,8 +201,9 @@ MACHINES: Mapping[int, Row] = {
         f"{REFUSALS}::test_without_network_a_check_gives_up_and_supervisord_does_not_loop_on_bad_settings",
     )),
     102: Row("supervisord is killed", "its worker keeps the lock until it is gone", (
+        f"{REFUSALS}::test_an_orphan_of_a_killed_supervisord_keeps_its_lock_until_it_is_gone",
         "tests/deploy/test_up.py::test_what_outlives_its_supervisord_is_found_and_stopped",
-    ), missing="that a new worker is refused while the orphan lives follows from row 91, and is not tried together"),
+    )),
     103: Row("nobody takes the log", "no cycle waits for it, and what was lost is told", (
         f"{LOGS}::test_a_blocked_stdout_delays_nobody_and_what_was_dropped_is_told",
         f"{LOGS}::test_dropped_lines_are_told_when_output_is_taken_again",

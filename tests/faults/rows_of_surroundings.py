@@ -102,8 +102,10 @@ SURROUNDINGS: Mapping[int, Row] = {
         f"{UNIT}/exchange/test_private.py::test_no_secret_reaches_the_observer",
     )),
     110: Row("a key that may not trade", "told at the start", (
+        f"{REFUSALS}::test_a_key_that_may_not_trade_is_refused_at_the_start",
         f"{REFUSALS}::test_a_wrong_key_is_refused_in_one_line_without_the_key",
-    ), missing="a key that is let in and may not trade is found out by its first order"),
+        f"{UNIT}/exchange/test_cancel.py::test_a_key_that_may_not_trade_shows_at_a_cancel_that_cancels_nothing",
+    )),
     111: Row("a page of another site posts to the dashboard", "refused; nothing changes", (
         f"{UNIT}/dashboard/test_page.py::test_only_reading_is_allowed",
         f"{UNIT}/dashboard/test_page.py::test_only_loopback_names_are_answered",
