@@ -39,6 +39,7 @@ PROGRAMS = (
     Program("decisions.py"),
     Program("commits.py"),
     Program("startup.py"),
+    Program("space.py"),
     Program("reports.py"),
 )
 

@@ -28,3 +28,8 @@ class Backups(Section):
         alias="BTCBOT_BACKUP_BYTES_MAX",
         description="What this role's backups may take together; the oldest go first, the newest stays.",
     )
+    archive_bytes: Annotated[int, PlainValidator(count(16_000_000, 10**12))] = Field(
+        256_000_000,
+        alias="BTCBOT_ARCHIVE_BYTES",
+        description="Live: beyond this, what old cycles left in the database goes into a sealed, compressed archive.",
+    )

@@ -202,6 +202,7 @@ def load_profile(environ: Mapping[str, str], *, cycle_seconds: str | None = None
             reading[Backups].directory or places.state_db_path.parent / BACKUP_DIRECTORY,
             _duration(reading[Backups].every_seconds),
             reading[Backups].bytes_max,
+            reading[Backups].archive_bytes,
         ),
     )
     if common.role is Role.MONITOR:

@@ -21,6 +21,7 @@ class Event(StrEnum):
     UNCLEAN_STOP_DETECTED = "unclean_stop_detected"
     RECORDS_BLOCKED = "records_blocked"
     RECORDS_UNBLOCKED = "records_unblocked"
+    ARCHIVE_SEALED = "archive_sealed"
     BACKUP_COMPLETED = "backup_completed"
     BACKUP_FAILED = "backup_failed"
     # cycle

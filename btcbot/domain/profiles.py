@@ -115,6 +115,7 @@ class BackupPlan:
     directory: Path
     every: timedelta
     bytes_max: int
+    archive_bytes: int | None = None  # live's file rolls into archives beyond this; nothing: it never does
 
 
 @dataclass(frozen=True, slots=True)

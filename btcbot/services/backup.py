@@ -5,7 +5,7 @@ backup counts once it was checked (`persistence.sqlite.backups`); one whose chec
 not to be trusted, and live halts. Old ones go by a scheme and by a budget of bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -55,8 +55,12 @@ class BackupService:
         runtime: Runtime,
         observer: Observer,
         alarm: Callable[[str], None] | None = None,
+        then: Callable[[Backup], Awaitable[None]] | None = None,
     ) -> None:
-        """`alarm` is told when a backup shows that the database itself is damaged; it is logged in any case."""
+        """`then` is done with each new backup.
+
+        `alarm` is told when a backup shows that the database itself is damaged; it is logged in any case.
+        """
         self._store = store
         self._role = role
         self._plan = plan
@@ -64,6 +68,7 @@ class BackupService:
         self._sleeper = runtime.sleeper
         self._observer = observer
         self._alarm = alarm
+        self._then = then
         self._checked: ChainHead | None = None
 
     async def run(self) -> None:
@@ -95,6 +100,8 @@ class BackupService:
             Event.BACKUP_COMPLETED, path=str(backup.path), bytes=backup.size, chain_sequence=self._checked.sequence,
             chain_hash=self._checked.hash, removed=prune(self._plan, self._role),
         )  # fmt: skip
+        if self._then is not None:
+            await self._then(backup)
         return backup
 
     def _due(self) -> datetime:

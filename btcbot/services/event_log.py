@@ -13,6 +13,7 @@ RECORDED = frozenset(
         Event.PROCESS_STARTED,
         Event.UNCLEAN_STOP_DETECTED,
         Event.BACKUP_COMPLETED,
+        Event.ARCHIVE_SEALED,
         Event.BACKUP_FAILED,
         Event.WARM_UP_COMPLETED,
         Event.STRATEGY_FAILED,

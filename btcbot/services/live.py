@@ -18,9 +18,11 @@ from btcbot.execution.wiring import ExecutionSet
 from btcbot.observability.control import ControlServer
 from btcbot.observability.feed import FeedServer
 from btcbot.observability.metrics import CountingObserver, Metrics, serve_metrics
+from btcbot.persistence.sqlite.archives import shelf_of
 from btcbot.persistence.sqlite.live_store import LiveStore, ReservationLimits
 from btcbot.persistence.sqlite.lock import DatabaseLock
 from btcbot.persistence.sqlite.ownership import judge_ownership, verify_records
+from btcbot.services.archiving import Archiver
 from btcbot.services.assigning import Assigning
 from btcbot.services.backup import BackupService
 from btcbot.services.control import ControlDesk
@@ -223,9 +225,14 @@ async def _serve(
     try:
         helpers = [feed.run(), control.run(), market.run(), execution.hints.run(), execution.keep_warm()]
         if profile.common.backups is not None:
+            plan = profile.common.backups
+            archiver = None
+            if plan.archive_bytes is not None:
+                shelf = shelf_of(profile.common.state_db_path)
+                archiver = Archiver(store, shelf, plan.archive_bytes, runtime.sleeper, observer)
             backups = BackupService(
-                store, Role.LIVE, profile.common.backups, runtime, observer,
-                lambda reason: wiring.halting.latch(reason, "backup"),
+                store, Role.LIVE, plan, runtime, observer, lambda reason: wiring.halting.latch(reason, "backup"),
+                None if archiver is None else archiver.after,
             )  # fmt: skip
             helpers.append(backups.run())
         await run_beside(service.run(), tuple(helpers))

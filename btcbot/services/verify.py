@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from btcbot.domain.errors import BtcbotError, ExitCode, OwnershipError
+from btcbot.persistence.sqlite.archives import shelf_of
 from btcbot.persistence.sqlite.copying import copy_of_running
 from btcbot.persistence.sqlite.lock import is_locked, read_holder
 from btcbot.persistence.sqlite.paths import require_safe_directory, require_safe_file
@@ -25,9 +26,10 @@ class ChangedMeanwhile(BtcbotError):
 def verify(path: Path) -> tuple[Examination, tuple[str, ...]]:
     """The examination, and a line for each thing a person should know. Raises where nothing could be examined."""
     path = path.absolute()
+    shelf = shelf_of(path)
     if not is_locked(path):
         before = _stamp(path)
-        examination = examine(path)
+        examination = examine(path, shelf)
         if is_locked(path) or _stamp(path) != before:
             raise ChangedMeanwhile(f"{path} was opened by another process while it was examined")
         return examination, tuple(_told(examination, "the file itself; nobody has it open"))
@@ -38,7 +40,7 @@ def verify(path: Path) -> tuple[Examination, tuple[str, ...]]:
     with tempfile.TemporaryDirectory(prefix="btcbot-verify-") as directory:
         copy = Path(directory) / path.name
         copy_of_running(path, copy)
-        examination = examine(copy)
+        examination = examine(copy, shelf)
     return examination, tuple(_told(examination, f"a copy of this moment, for {holder} has the file open"))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from btcbot.domain.errors import UnsafeState
 from btcbot.domain.profiles import Role
-from btcbot.persistence.sqlite.chain import ChainHead, count_links, genesis, link_at, read_head, verify_links
+from btcbot.persistence.sqlite.chain import ChainHead, bounds_of, count_links, link_at, read_head, verify_links
 from btcbot.persistence.sqlite.copying import make_durable
 from btcbot.persistence.sqlite.database import Database
 from btcbot.persistence.sqlite.errors import DamagedDatabase, TamperedRecords
@@ -138,14 +138,14 @@ def copy_check(role: Role, expected: Callable[[], ChainHead], since: ChainHead |
 
 
 def _verified_head(connection: sqlite3.Connection, db_uuid: str, since: ChainHead | None) -> ChainHead:
-    last = read_head(connection, db_uuid)
-    begin = max(last.sequence - LINKS_CHECKED, 0) if since is None else since.sequence
-    link = link_at(connection, begin) if begin else genesis(db_uuid)
-    if since is not None and link != since:
+    last, base = read_head(connection, db_uuid), bounds_of(connection, db_uuid).base
+    begin = last.sequence - LINKS_CHECKED if since is None else since.sequence
+    link = link_at(connection, begin) if begin > base.sequence else base
+    if since is not None and begin > base.sequence and link != since:
         raise TamperedRecords(f"link {begin} is not what it was when the backup before was checked")
-    links = count_links(connection)
-    if links != last.sequence:
-        raise TamperedRecords(f"the hash chain has {last.sequence} links, and its tables hold {links} rows")
+    links, expected = count_links(connection, base.sequence), last.sequence - base.sequence
+    if links != expected:
+        raise TamperedRecords(f"the hash chain has {expected} links after {base.sequence}, and its tables {links} rows")
     return verify_links(connection, link)
 
 

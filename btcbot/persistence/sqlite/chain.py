@@ -17,7 +17,18 @@ from typing import Any, Protocol
 import msgspec
 
 from btcbot.persistence.sqlite.errors import TamperedRecords
-from btcbot.persistence.sqlite.models import CHAINED, CONTENT_OF_CYCLE, INSERTS, Cycles, Row
+from btcbot.persistence.sqlite.models import (
+    CHAINED,
+    CONTENT_OF_CYCLE,
+    INSERTS,
+    Archives,
+    Balances,
+    Cycles,
+    Events,
+    Row,
+    Signals,
+    Verdicts,
+)
 
 HASH_COLUMN = "chain_hash"
 SEQUENCE_COLUMN = "chain_sequence"
@@ -54,6 +65,41 @@ def genesis(db_uuid: str) -> ChainHead:
     return ChainHead(0, hashlib.sha256(db_uuid.encode()).hexdigest())
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Up to which rows sealed archives hold what a file may lack. A file without archives lacks nothing."""
+
+    base: ChainHead  # the chain of the file begins after it; of earlier links it has those that stay for good
+    last_cycle: int = 0
+    last_signal: int = 0
+    last_verdict: int = 0
+    last_event: int = 0
+    last_balance: int = 0
+    last_message: int = 0
+    last_snapshot: int = 0
+
+    def of(self, model: type[Row]) -> int:
+        """The last archived row of one of a cycle's tables."""
+        return {
+            Signals: self.last_signal, Verdicts: self.last_verdict, Events: self.last_event,
+            Balances: self.last_balance,
+        }[model]  # fmt: skip
+
+
+_BOUNDS = ", ".join(name for name in Bounds.__dataclass_fields__ if name != "base")
+
+
+def bounds_of(connection: Readable, db_uuid: str) -> Bounds:
+    """What the newest archive of a file holds."""
+    if Archives in _chained_in(connection):
+        row = connection.execute(
+            f"SELECT last_sequence, last_hash, {_BOUNDS} FROM archives ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        if row is not None:
+            return Bounds(ChainHead(row[0], row[1]), *row[2:])
+    return Bounds(genesis(db_uuid))
+
+
 def canonical(table: str, row: Mapping[str, object]) -> str:
     """A row as one text that depends on nothing but its content: JSON without spaces, names sorted."""
     content = {name: value for name, value in row.items() if value is not None and name != HASH_COLUMN}
@@ -78,26 +124,33 @@ def read_head(connection: Readable, db_uuid: str) -> ChainHead:
     return head
 
 
-def count_links(connection: Readable) -> int:
-    """How many rows the chained tables hold: as many as the chain has links, where none was removed or added."""
+def count_links(connection: Readable, after: int = 0) -> int:
+    """How many rows after a link: as many as the chain has links from there, where none was removed or added."""
     tables = (INSERTS[model].table for model in _chained_in(connection))
-    return sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
+    return sum(
+        connection.execute(f"SELECT count(*) FROM {table} WHERE {SEQUENCE_COLUMN} > ?", (after,)).fetchone()[0]
+        for table in tables
+    )
 
 
 def verify_tail(connection: Readable, db_uuid: str, links_max: int) -> None:
     """Check the last links against the one before them: what a start can afford. Raises `TamperedRecords`."""
-    begin = max(read_head(connection, db_uuid).sequence - links_max, 0)
-    verify_links(connection, link_at(connection, begin) if begin else genesis(db_uuid))
+    base = bounds_of(connection, db_uuid).base
+    begin = read_head(connection, db_uuid).sequence - links_max
+    verify_links(connection, link_at(connection, begin) if begin > base.sequence else base)
 
 
 def verify_chain(connection: Readable, db_uuid: str) -> None:
-    """Check everything: each link, each cycle's content, each snapshot's name, each order's head against its history.
+    """Check everything that no archive holds: each link, each cycle's content, each snapshot's name, each order's head
+    against its history.
 
     Raises `TamperedRecords` naming the first place where the records contradict themselves.
     """
-    verify_links(connection, genesis(db_uuid))
+    bounds = bounds_of(connection, db_uuid)
+    verify_links(connection, bounds.base)
+    verify_kept(connection)
     if Cycles in _chained_in(connection):
-        verify_cycles(connection)
+        verify_cycles(connection, bounds)
         verify_snapshots(connection)
         verify_heads(connection)
 
@@ -114,12 +167,15 @@ def verify_links(connection: Readable, head: ChainHead) -> ChainHead:
     return head
 
 
-def _rows_after(connection: Readable, model: type[Row], sequence: int) -> Iterator[tuple[int, str, dict[str, object]]]:
+def _rows_after(
+    connection: Readable, model: type[Row], sequence: int, last: int | None = None
+) -> Iterator[tuple[int, str, dict[str, object]]]:
     insert = INSERTS[model]
     cursor = connection.execute(
         f"SELECT {', '.join(insert.columns)} FROM {insert.table} "
-        f"WHERE {SEQUENCE_COLUMN} > ? ORDER BY {SEQUENCE_COLUMN}",
-        (sequence,),
+        f"WHERE {SEQUENCE_COLUMN} > ? AND {SEQUENCE_COLUMN} <= coalesce(?, {SEQUENCE_COLUMN}) "
+        f"ORDER BY {SEQUENCE_COLUMN}",
+        (sequence, last),
     )
     place = insert.columns.index(SEQUENCE_COLUMN)
     for values in cursor:
@@ -134,14 +190,42 @@ def link_at(connection: Readable, sequence: int) -> ChainHead:
         ).fetchone()
         if row is not None:
             return ChainHead(sequence, row[0])
+    if Archives in _chained_in(connection):
+        row = connection.execute("SELECT last_hash FROM archives WHERE last_sequence = ?", (sequence,)).fetchone()
+        if row is not None:
+            return ChainHead(sequence, row[0])
     raise TamperedRecords(f"link {sequence} of the hash chain is missing")
 
 
-def verify_cycles(connection: Readable) -> None:
+def verify_kept(connection: Readable) -> None:
+    """Links that an archive holds and that stayed here as well are, archive by archive, those that it holds."""
+    if Archives not in _chained_in(connection):
+        return
+    for name, first, last, rows, digest in connection.execute(
+        "SELECT name, first_sequence, last_sequence, kept_rows, kept_hash FROM archives ORDER BY id"
+    ):
+        if digest_of_kept(connection, first, last) != (rows, digest):
+            raise TamperedRecords(f"orders, fills or the like are not what they were when archive {name} was sealed")
+
+
+def digest_of_kept(connection: Readable, first: int, last: int) -> tuple[int, str]:
+    """Number and hash of the links of a span that stay for good, in their order."""
+    models = (model for model in _chained_in(connection) if model is not Cycles)
+    streams = (_rows_after(connection, model, first - 1, last) for model in models)
+    digest, count = hashlib.sha256(), 0
+    for _, table, row in heapq.merge(*streams, key=lambda link: link[0]):
+        digest.update(f"{canonical(table, row)}\n{row[HASH_COLUMN]}\n".encode())
+        count += 1
+    return count, digest.hexdigest()
+
+
+def verify_cycles(connection: Readable, bounds: Bounds) -> None:
     """Each cycle's signals, verdicts, events and balances against the hash that the cycle's link has of them."""
-    streams = [_texts_by_cycle(connection, model) for model in CONTENT_OF_CYCLE]
+    streams = [_texts_by_cycle(connection, model, bounds.of(model)) for model in CONTENT_OF_CYCLE]
     heads = [next(stream, None) for stream in streams]
-    for cycle_id, expected in connection.execute("SELECT cycle_id, content_hash FROM cycles ORDER BY id"):
+    for cycle_id, expected in connection.execute(
+        "SELECT cycle_id, content_hash FROM cycles WHERE id > ? ORDER BY id", (bounds.last_cycle,)
+    ):
         texts: list[str] = []
         for place, stream in enumerate(streams):
             group = heads[place]
@@ -155,9 +239,11 @@ def verify_cycles(connection: Readable) -> None:
             raise TamperedRecords(f"there are rows of a cycle {left[0]} that was not committed")
 
 
-def _texts_by_cycle(connection: Readable, model: type[Row]) -> Iterator[tuple[str, list[str]]]:
+def _texts_by_cycle(connection: Readable, model: type[Row], after: int) -> Iterator[tuple[str, list[str]]]:
     insert = INSERTS[model]
-    cursor = connection.execute(f"SELECT {', '.join(insert.columns)} FROM {insert.table} ORDER BY id")
+    cursor = connection.execute(
+        f"SELECT {', '.join(insert.columns)} FROM {insert.table} WHERE id > ? ORDER BY id", (after,)
+    )
     rows = (dict(zip(insert.columns, values, strict=True)) for values in cursor)
     for cycle_id, group in groupby(rows, key=lambda row: str(row["cycle_id"])):
         yield cycle_id, [canonical(insert.table, row) for row in group]

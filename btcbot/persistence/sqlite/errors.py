@@ -15,6 +15,12 @@ class LostDatabase(OwnershipError):
     next_step = "put the database back; to begin anew on purpose, remove the lock file beside it as well"
 
 
+class ArchiveMissing(UnsafeState):
+    """A sealed archive that a database names is not where archives are kept: beside it, in `archives`."""
+
+    next_step = "put the archive back into the directory `archives` beside the database, from wherever it is copied to"
+
+
 class OlderCopy(OwnershipError):
     """The file is an older state of the database that was last open here: a backup put in its place, or a copy."""
 

@@ -19,10 +19,11 @@ from btcbot.domain.orders.states import OrderState
 from btcbot.domain.ports import Clock, Ids, Observer
 from btcbot.domain.profiles import Role
 from btcbot.domain.state import ENTRY_MEMORY, MARKS_MAX, SUBMIT_MEMORY, CoinsAssigned
+from btcbot.persistence.sqlite.archives import Sealed
 from btcbot.persistence.sqlite.backups import RunningBackup
 from btcbot.persistence.sqlite.books import NO_BOOKS, BookKeeper, Books, assignments_after, fills_after
-from btcbot.persistence.sqlite.chain import ChainHead
-from btcbot.persistence.sqlite.errors import RecordRefused
+from btcbot.persistence.sqlite.chain import Bounds, ChainHead, bounds_of, link_at
+from btcbot.persistence.sqlite.errors import RecordRefused, TamperedRecords
 from btcbot.persistence.sqlite.fields import read_utc, utc_text
 from btcbot.persistence.sqlite.housekeeping import Housekeeping
 from btcbot.persistence.sqlite.journal import (
@@ -34,8 +35,9 @@ from btcbot.persistence.sqlite.journal import (
     read_fills,
 )
 from btcbot.persistence.sqlite.lock import DatabaseLock
-from btcbot.persistence.sqlite.models import Assignments, Control, Cycles
-from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store
+from btcbot.persistence.sqlite.models import Archives, Assignments, Control, Cycles
+from btcbot.persistence.sqlite.opening import OpenStore, close_store, open_store, seal_of
+from btcbot.persistence.sqlite.pruning import Pruning
 from btcbot.persistence.sqlite.recorder import write_cursor
 from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork
 from btcbot.persistence.sqlite.writer import Writer
@@ -78,6 +80,7 @@ class LiveStore:
         self._clock = clock
         self._writer = writer
         self._books = BookKeeper(store.recorder)
+        self._pruning = Pruning(store.recorder, store.db_uuid)
         self._housekeeping = Housekeeping(store.database, store.recorder, lock, Role.LIVE, clock, observer)
         self.db_uuid = store.db_uuid
         self.fingerprint = store.fingerprint
@@ -275,11 +278,12 @@ class LiveStore:
         self._recorder.require_epoch()
 
     def checkpoint(self) -> None:
-        """Between cycles: seal what was booked when it is time, and move a long log into the file.
+        """Between cycles: seal what was booked when it is time, let go what is archived, move a long log into the file.
 
         Raises `LogTooLong` and `DamagedDatabase`; see `Housekeeping.tidy`.
         """
         self._books.seal_if_due()
+        self._pruning.step()
         self._housekeeping.tidy()
 
     def begin_backup(self, directory: Path, since: ChainHead | None) -> RunningBackup:
@@ -287,6 +291,34 @@ class LiveStore:
         return RunningBackup(
             self._database, directory, Role.LIVE, self._clock.now(), lambda: self._recorder.head, since
         )
+
+    def bytes_used(self) -> int:
+        """What the file holds, without the pages that are free to be used again."""
+        pages: int = self._database.value("PRAGMA page_count")
+        return (pages - int(self._database.value("PRAGMA freelist_count"))) * int(
+            self._database.value("PRAGMA page_size")
+        )
+
+    def add_archive(self, sealed: Sealed) -> None:
+        """Name an archive that is durable; from then on what it holds goes from this file, bit by bit.
+
+        Raises `TamperedRecords` where it was not made of this very history.
+        """
+        bounds = sealed.bounds
+        base = bounds_of(self._database, self.db_uuid).base
+        is_ours = link_at(self._database, bounds.base.sequence) == bounds.base
+        if not is_ours or sealed.first_sequence != base.sequence + 1:
+            raise TamperedRecords(f"the archive {sealed.name} was made of another history than this one")
+        numbers = {name: getattr(bounds, name) for name in Bounds.__dataclass_fields__ if name != "base"}
+        with self._recorder.transaction():
+            self._recorder.insert(
+                Archives, epoch=self.epoch, name=sealed.name, sha256=sealed.sha256, bytes=sealed.bytes,
+                first_sequence=sealed.first_sequence, last_sequence=bounds.base.sequence, last_hash=bounds.base.hash,
+                kept_rows=sealed.kept_rows, kept_hash=sealed.kept_hash, last_cycle_id=sealed.last_cycle_id,
+                sealed_at=self._recorder.moment().at, **numbers,
+            )  # fmt: skip
+        self._lock.keep(seal_of(self._recorder))  # which must name a link that stays
+        self._pruning.begin()
 
     def counts(self) -> dict[str, int]:
         """Rows per table, for a person."""

@@ -213,6 +213,28 @@ class Assignments(Link):
     at = UtcText()
 
 
+class Archives(Link):
+    id = AutoField()
+    epoch = IntegerField()
+    name = TextField()
+    sha256 = TextField()
+    bytes = IntegerField()
+    first_sequence = IntegerField()
+    last_sequence = IntegerField()
+    last_hash = TextField()
+    kept_rows = IntegerField()
+    kept_hash = TextField()
+    last_cycle_id = TextField()
+    last_cycle = IntegerField()
+    last_signal = IntegerField()
+    last_verdict = IntegerField()
+    last_event = IntegerField()
+    last_balance = IntegerField()
+    last_message = IntegerField()
+    last_snapshot = IntegerField()
+    sealed_at = UtcText()
+
+
 class Cursors(Row):
     name = TextField(primary_key=True)
     value = TextField()
@@ -252,11 +274,11 @@ class FeedCopy(Row):
 
 LIVE_MODELS: tuple[type[Row], ...] = (
     Epochs, Snapshots, Orders, OrderHeads, OrderHistory, Fills, Ledger, Cycles, Signals, Verdicts, Events, Balances,
-    Control, Checkpoints, Assignments, Cursors, Outbox,
+    Control, Checkpoints, Assignments, Archives, Cursors, Outbox,
 )  # fmt: skip
 MONITOR_MODELS: tuple[type[Row], ...] = (Epochs, Reports, Checks, FeedCopy)
 CHAINED: tuple[type[Link], ...] = (
-    Epochs, Orders, OrderHistory, Fills, Ledger, Cycles, Control, Checkpoints, Assignments,
+    Epochs, Orders, OrderHistory, Fills, Ledger, Cycles, Control, Checkpoints, Assignments, Archives,
 )  # fmt: skip
 CONTENT_OF_CYCLE: tuple[type[Row], ...] = (Signals, Verdicts, Events, Balances)
 

@@ -168,11 +168,10 @@ class Records:
     # ------------------------------------------------------------------------------------------------- inside
 
     def _sampled_mids(self, pair: str) -> Iterator[StoredPrice]:
-        count = self._bounds.snapshots
-        every = -(-count // SNAPSHOTS_SAMPLED_MAX) if count else 1
-        few = range(count, 0, -max(count // 8, 1))
+        rowids = [rowid for (rowid,) in self._ask("SELECT rowid FROM snapshots ORDER BY rowid")]
+        few = rowids[:: max(len(rowids) // 8, 1)]
         if any(self._mids_of(few, pair)):
-            yield from self._mids_of(range(count, 0, -every), pair)
+            yield from self._mids_of(rowids[:: max(-(-len(rowids) // SNAPSHOTS_SAMPLED_MAX), 1)], pair)
 
     def _mids_of(self, rowids: Iterable[int], pair: str) -> Iterator[StoredPrice]:
         rows = self._ask(

@@ -9,8 +9,8 @@ import hashlib
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -18,6 +18,7 @@ from typing import Generic, Protocol, TypeVar
 from btcbot.domain.errors import BtcbotError, ExitCode, OwnershipError
 from btcbot.domain.events import Event
 from btcbot.domain.profiles import Role
+from btcbot.persistence.sqlite.archives import Archive, archives_of, opened, shelf_of
 from btcbot.persistence.sqlite.errors import DamagedDatabase, DatabaseBlocked, TamperedRecords
 from btcbot.persistence.sqlite.models import (
     Columns,
@@ -48,6 +49,7 @@ from btcbot.persistence.sqlite.stored import (
 from btcbot.persistence.sqlite.unit_of_work import DecisionRecord
 
 CYCLES_AT_ONCE = 200  # read together, and held in memory while they are used
+DIGITS_MAX = 18  # of a row's number
 LOG_SUFFIX = "-wal"
 T = TypeVar("T")
 
@@ -100,9 +102,12 @@ def story_of(path: Path) -> Iterator["Story"]:
     log = path.with_name(path.name + LOG_SUFFIX)
     is_at_rest = not log.exists()
     try:
-        with read_only(path, "immutable=1" if is_at_rest else "mode=ro") as connection:
-            identify(connection, path, Role.LIVE)
-            yield Story(connection)
+        with read_only(path, "immutable=1" if is_at_rest else "mode=ro") as connection, ExitStack() as opened_archives:
+            db_uuid = identify(connection, path, Role.LIVE).db_uuid
+            archives = archives_of(connection, db_uuid)
+            yield Story(
+                connection, archives, lambda archive: opened_archives.enter_context(opened(archive, shelf_of(path)))
+            )
         if is_at_rest and log.exists():
             raise DatabaseBlocked(f"{path} was opened by its process while it was read as a file at rest")
     except sqlite3.DatabaseError as error:
@@ -112,8 +117,15 @@ def story_of(path: Path) -> Iterator["Story"]:
 class Story:
     """Use `story_of`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, archives: Sequence[Archive] = (),
+        unpack: Callable[[Archive], sqlite3.Connection] | None = None,
+    ) -> None:  # fmt: skip
+        """`unpack` opens an archive for as long as the story is told."""
         self._connection = connection
+        self._archives = archives
+        self._unpack = unpack
+        self._unpacked: dict[int, sqlite3.Connection] = {}
 
     # ------------------------------------------------------------------------------------------------------ orders
 
@@ -153,27 +165,40 @@ class Story:
 
     def cycle(self, word: str) -> StoredCycle | None:
         """The committed cycle of this id or number."""
-        found = _CYCLES.all(self._connection, "WHERE cycle_id = ?", (word,))
-        if not found and word.isdecimal():
-            found = _CYCLES.all(self._connection, "WHERE id = ?", (int(word),))
-        return found[0] if found else None
+        number = int(word) if word.isdecimal() and len(word) <= DIGITS_MAX else 0
+        by_id, by_number = ("WHERE cycle_id = ?", (word,)), ("WHERE id = ?", (number,))
+        # Ids rise, so an archive that ends at a greater one may hold it, and no later one does.
+        holder = next((each for each in self._archives if word <= each.last_cycle_id), None)
+        for question, archive in ((by_id, holder), (by_number, self._archive_of(number))):
+            found = _CYCLES.all(self._connection if archive is None else self._volume(archive), *question)
+            if found:
+                return found[0]
+        return None
 
     def bounds(self) -> tuple[int, int] | None:
         """The first and the last cycle's number; nothing before the first commit."""
         first, last = self._connection.execute("SELECT min(id), max(id) FROM cycles").fetchone()
-        return None if first is None else (first, last)
+        if first is None:
+            return None
+        return (self._archives[0].first_cycle if self._archives else first), last
 
     def cycles(self, first: int, last: int) -> Iterator[CycleRecords]:
         """The cycles from `first` to `last`, both included, in order."""
-        for begin in range(first, last + 1, CYCLES_AT_ONCE):
-            yield from self._together(begin, min(begin + CYCLES_AT_ONCE - 1, last))
+        begin = first
+        while begin <= last:
+            archive = self._archive_of(begin)
+            end = min(begin + CYCLES_AT_ONCE - 1, last, last if archive is None else archive.last_cycle)
+            yield from self._together(begin, end)
+            begin = end + 1
 
     def beginning(self, number: int) -> int | None:
         """The last cycle up to this one at which a replay may begin."""
         first, last = self.bounds() or (1, 0)
         end = min(number, last)
         while end >= first:
-            begin = max(end - CYCLES_AT_ONCE + 1, first)
+            archive = self._archive_of(end)
+            here = self._archives[-1].last_cycle + 1 if archive is None and self._archives else first
+            begin = max(end - CYCLES_AT_ONCE + 1, first, here if archive is None else archive.first_cycle)
             for records in reversed(self._together(begin, end)):
                 if records.decision is not None and records.decision.state is not None:
                     return records.cycle.id
@@ -181,17 +206,32 @@ class Story:
         return None
 
     def snapshot(self, snapshot_id: str) -> str:
-        """A snapshot's content; see `unpacked`."""
-        row = self._connection.execute("SELECT content FROM snapshots WHERE snapshot_id = ?", (snapshot_id,)).fetchone()
-        return unpacked(snapshot_id, None if row is None else row[0])
+        """A snapshot's content, of an order or of a cycle that was read; see `unpacked`."""
+        for connection in (self._connection, *self._unpacked.values()):
+            row = connection.execute("SELECT content FROM snapshots WHERE snapshot_id = ?", (snapshot_id,)).fetchone()
+            if row is not None:
+                return unpacked(snapshot_id, row[0])
+        return unpacked(snapshot_id, None)
+
+    def _archive_of(self, number: int) -> Archive | None:
+        """The archive that holds a cycle; nothing for those that are in the file only."""
+        return next((each for each in self._archives if each.first_cycle <= number <= each.last_cycle), None)
+
+    def _volume(self, archive: Archive) -> sqlite3.Connection:
+        assert self._unpack is not None, "a story with archives can open them"
+        if archive.number not in self._unpacked:
+            self._unpacked[archive.number] = self._unpack(archive)
+        return self._unpacked[archive.number]
 
     def _together(self, first: int, last: int) -> tuple[CycleRecords, ...]:
-        cycles = _CYCLES.all(self._connection, "WHERE id BETWEEN ? AND ? ORDER BY id", (first, last))
-        signals = self._by_cycle(_SIGNALS, first, last)
-        verdicts = self._by_cycle(_VERDICTS, first, last)
-        events = self._by_cycle(_EVENTS, first, last)
+        archive = self._archive_of(first)
+        connection = self._connection if archive is None else self._volume(archive)
+        cycles = _CYCLES.all(connection, "WHERE id BETWEEN ? AND ? ORDER BY id", (first, last))
+        signals = _by_cycle(connection, _SIGNALS, first, last)
+        verdicts = _by_cycle(connection, _VERDICTS, first, last)
+        events = _by_cycle(connection, _EVENTS, first, last)
         snapshots = dict(
-            self._connection.execute(
+            connection.execute(
                 "SELECT snapshot_id, content FROM snapshots WHERE snapshot_id IN "
                 "(SELECT snapshot_id FROM cycles WHERE id BETWEEN ? AND ?)",
                 (first, last),
@@ -207,31 +247,34 @@ class Story:
             for cycle in cycles
         )  # fmt: skip
 
-    def _by_cycle(self, reading: Reading[C], first: int, last: int) -> dict[str, tuple[C, ...]]:
-        begin, end = self._first_row(reading.table, first), self._first_row(reading.table, last + 1)
-        rows = reading.all(self._connection, "WHERE id >= ? AND id < ? ORDER BY id", (begin, end))
-        return {cycle_id: tuple(group) for cycle_id, group in groupby(rows, key=lambda row: row.cycle_id)}
 
-    def _first_row(self, table: str, number: int) -> int:
-        """The first row that a cycle of this number or a later one wrote: rows come in the order of their cycles.
+def _by_cycle(
+    connection: sqlite3.Connection, reading: Reading[C], first: int, last: int
+) -> dict[str, tuple[C, ...]]:  # fmt: skip
+    begin, end = _first_row(connection, reading.table, first), _first_row(connection, reading.table, last + 1)
+    rows = reading.all(connection, "WHERE id >= ? AND id < ? ORDER BY id", (begin, end))
+    return {cycle_id: tuple(group) for cycle_id, group in groupby(rows, key=lambda row: row.cycle_id)}
 
-        Found by halving, since an index over millions of rows would cost more than all the looking ever will.
-        """
-        low, high = self._connection.execute(
-            f"SELECT coalesce(min(id), 0), coalesce(max(id), -1) + 1 FROM {table}"
+
+def _first_row(connection: sqlite3.Connection, table: str, number: int) -> int:
+    """The first row that a cycle of this number or a later one wrote: rows come in the order of their cycles.
+
+    Found by halving, since an index over millions of rows would cost more than all the looking ever will. A row whose
+    cycle is gone (archived, and not removed yet itself) comes before all others.
+    """
+    low, high = connection.execute(f"SELECT coalesce(min(id), 0), coalesce(max(id), -1) + 1 FROM {table}").fetchone()
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(
+            f"SELECT (SELECT cycles.id FROM cycles WHERE cycles.cycle_id = {table}.cycle_id) FROM {table} "
+            f"WHERE {table}.id >= ? ORDER BY {table}.id LIMIT 1",
+            (middle,),
         ).fetchone()
-        while low < high:
-            middle = (low + high) // 2
-            row = self._connection.execute(
-                f"SELECT cycles.id FROM {table} CROSS JOIN cycles ON cycles.cycle_id = {table}.cycle_id "
-                f"WHERE {table}.id >= ? ORDER BY {table}.id LIMIT 1",
-                (middle,),
-            ).fetchone()
-            if row is not None and row[0] < number:
-                low = middle + 1
-            else:
-                high = middle
-        return int(low)
+        if row is not None and (row[0] is None or row[0] < number):
+            low = middle + 1
+        else:
+            high = middle
+    return int(low)
 
 
 def unpacked(snapshot_id: str, stored: bytes | None) -> str:

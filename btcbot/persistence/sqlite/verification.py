@@ -21,8 +21,17 @@ from btcbot.domain.orders.evidence import Fill
 from btcbot.domain.orders.intents import Side
 from btcbot.domain.orders.states import OrderState
 from btcbot.domain.profiles import Role
+from btcbot.persistence.sqlite.archives import verify_shelf
 from btcbot.persistence.sqlite.books import verify_checkpoints
-from btcbot.persistence.sqlite.chain import genesis, read_head, verify_cycles, verify_links, verify_snapshots
+from btcbot.persistence.sqlite.chain import (
+    bounds_of,
+    genesis,
+    read_head,
+    verify_cycles,
+    verify_kept,
+    verify_links,
+    verify_snapshots,
+)
 from btcbot.persistence.sqlite.errors import DamagedDatabase, TamperedRecords
 from btcbot.persistence.sqlite.fields import read_utc
 from btcbot.persistence.sqlite.models import INSERTS, LIVE_MODELS, MONITOR_MODELS
@@ -60,8 +69,8 @@ class Examination:
     problems: tuple[BtcbotError, ...]
 
 
-def examine(path: Path) -> Examination:
-    """All checks on a file at rest. What is wrong is in the answer, not raised."""
+def examine(path: Path, shelf: Path | None = None) -> Examination:
+    """All checks on a file at rest, and on the archives in `shelf`. What is wrong is in the answer, not raised."""
     try:
         ownership = _identified(path)
     except BtcbotError as problem:
@@ -69,7 +78,7 @@ def examine(path: Path) -> Examination:
     passed: list[str] = ["it says whose it is"]
     problems: list[BtcbotError] = []
     with read_only(path, how_to_read(path)) as connection:
-        for what, check in _checks(path, ownership):
+        for what, check in _checks(path, ownership, shelf):
             found = _problem(path, check, connection)
             if found is None:
                 passed.append(what)
@@ -95,7 +104,7 @@ def _identified(path: Path) -> Ownership:
         raise DamagedDatabase(f"{path} is not a whole SQLite database ({error})") from error
 
 
-def _checks(path: Path, ownership: Ownership) -> Iterator[tuple[str, _Check]]:
+def _checks(path: Path, ownership: Ownership, shelf: Path | None) -> Iterator[tuple[str, _Check]]:
     yield "no log of it is missing", lambda _: require_log(path, ownership)
     yield "it is no older copy of itself", lambda connection: require_not_older(connection, path, ownership)
     yield "every page is sound", lambda connection: require_sound_pages(connection, path, "integrity_check")
@@ -103,13 +112,19 @@ def _checks(path: Path, ownership: Ownership) -> Iterator[tuple[str, _Check]]:
     yield "its schema is whole", lambda connection: require_schema(connection, path, ownership)
     yield "every link of the hash chain fits", lambda connection: _verify_links(connection, ownership.db_uuid)
     if ownership.role is Role.LIVE:
-        yield "every cycle's content is as committed", verify_cycles
+        yield "every cycle's content is as committed", lambda connection: _verify_cycles(connection, ownership.db_uuid)
+        yield "what stayed of archived times is what was archived", verify_kept
         yield "every snapshot is what it is named after", verify_snapshots
         yield "every order stands where its history ends", verify_steps
         yield "every order is filled by as much as its fills", verify_filled
         yield "the ledger has what the fills moved, and nothing else of them", verify_ledger
         yield "every checkpoint holds what was booked up to it", _verify_books
         yield "no message to the monitor is missing", verify_outbox
+        if shelf is not None:
+            yield (
+                "every archive is there, as it was sealed",
+                lambda connection: verify_shelf(connection, ownership.db_uuid, shelf),
+            )
 
 
 def _problem(path: Path, check: _Check, connection: sqlite3.Connection) -> BtcbotError | None:
@@ -140,7 +155,11 @@ def _counted(connection: sqlite3.Connection, role: Role) -> tuple[tuple[str, int
 
 
 def _verify_links(connection: sqlite3.Connection, db_uuid: str) -> None:
-    verify_links(connection, genesis(db_uuid))
+    verify_links(connection, bounds_of(connection, db_uuid).base)
+
+
+def _verify_cycles(connection: sqlite3.Connection, db_uuid: str) -> None:
+    verify_cycles(connection, bounds_of(connection, db_uuid))
 
 
 def _verify_books(connection: sqlite3.Connection) -> None:

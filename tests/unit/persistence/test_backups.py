@@ -87,7 +87,7 @@ def test_a_store_that_closes_abandons_its_copy(tmp_path: Path) -> None:
     ("statement", "kind", "words"),
     [
         ("UPDATE control SET reason = 'another' WHERE id = 1", TamperedRecords, "does not fit its row"),
-        ("DELETE FROM control WHERE id = 1", TamperedRecords, "its tables hold"),
+        ("DELETE FROM control WHERE id = 1", TamperedRecords, "and its tables"),
         ("DROP TRIGGER fills_no_update", DamagedDatabase, "altered: fills_no_update"),
     ],
 )

@@ -18,7 +18,8 @@ from btcbot.domain.orders.evidence import Accepted, Traded
 from btcbot.domain.orders.states import OrderState
 from btcbot.domain.profiles import Role
 from btcbot.domain.signals import Direction, Signal
-from btcbot.persistence.sqlite import books
+from btcbot.persistence.sqlite import archives, books
+from btcbot.persistence.sqlite.copying import copy_of_running
 from btcbot.persistence.sqlite.migrations import live_0001
 from btcbot.persistence.sqlite.migrations.runner import SCHEMAS, expected_objects
 from btcbot.persistence.sqlite.models import INSERTS, LIVE_MODELS, MONITOR_MODELS, Row
@@ -60,6 +61,12 @@ def live_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(books, "LINKS_PER_CHECKPOINT", 1)
             store.checkpoint()
+            for name, number in (("CYCLES_KEPT", 0), ("CYCLES_MIN", 1)):
+                patch.setattr(archives, name, number)
+            copy_of_running(path, path.with_name("backup.db"))
+            sealed = archives.seal(path.with_name("backup.db"), archives.shelf_of(path))
+            assert sealed is not None
+            store.add_archive(sealed)
     return path
 
 

@@ -41,6 +41,17 @@ def written_once(name: str, *keys: str) -> str:
     )
 
 
+def deletable_once_archived(name: str, bound: str, key: str = "id", *, unless: str = "0") -> tuple[str, ...]:
+    """Instead of "no DELETE": none of what no archive holds, nor of the last row, nor of what is still referred to."""
+    trigger = (
+        f"CREATE TRIGGER {name}_no_delete BEFORE DELETE ON {name}\n"
+        f"WHEN OLD.{key} > (SELECT coalesce(max({bound}), 0) FROM archives)\n"
+        f"OR OLD.{key} = (SELECT max({key}) FROM {name}) OR {unless}\n"
+        f"BEGIN SELECT RAISE(ABORT, '{name}: no delete'); END"
+    )
+    return f"DROP TRIGGER {name}_no_delete", trigger
+
+
 def undeletable(name: str) -> str:
     """Rows may change and never vanish."""
     return _refuse(name, "DELETE")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from btcbot.domain.profiles import Role
 from btcbot.persistence.sqlite.chain import Readable
 from btcbot.persistence.sqlite.database import Database
-from btcbot.persistence.sqlite.migrations import live_0001, live_0002, live_0003, monitor_0001
+from btcbot.persistence.sqlite.migrations import live_0001, live_0002, live_0003, live_0004, monitor_0001
 from btcbot.persistence.sqlite.migrations.ddl import sealed
 
 METADATA = "CREATE TABLE metadata (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT"
@@ -32,7 +32,9 @@ class Schema:
 
 SCHEMAS: Mapping[Role, Schema] = {
     Role.LIVE: Schema(  # "BtLv"
-        Role.LIVE, 0x4274_4C76, (live_0001.STATEMENTS, live_0002.STATEMENTS, live_0003.STATEMENTS)
+        Role.LIVE,
+        0x4274_4C76,
+        (live_0001.STATEMENTS, live_0002.STATEMENTS, live_0003.STATEMENTS, live_0004.STATEMENTS),
     ),
     Role.MONITOR: Schema(Role.MONITOR, 0x4274_4D6E, (monitor_0001.STATEMENTS,)),  # "BtMn"
 }
