@@ -88,7 +88,7 @@ RULES = (
         "one thread, one event loop: a second thread would need its own money context and database connection",
         names=frozenset({"threading", "_thread", "concurrent.futures", "asyncio.to_thread", "multiprocessing"}),
         calls=frozenset({"run_in_executor"}),
-        homes=frozenset({"btcbot/persistence/sqlite/stepped_copy.py"}),
+        homes=frozenset({"btcbot/persistence/sqlite/sealing.py", "btcbot/persistence/sqlite/stepped_copy.py"}),
     ),
     Rule(
         "subprocess",

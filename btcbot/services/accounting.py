@@ -6,8 +6,8 @@ of its fill, in the other one of TRY and USDT.
 """
 
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ from btcbot.domain.money import ZERO, Asset, divide_down, divide_half_even
 from btcbot.domain.orders.intents import Side
 from btcbot.domain.periods import Calendar
 from btcbot.domain.times import iso_utc
-from btcbot.persistence.sqlite.reading import FillColumns
+from btcbot.persistence.sqlite.reading import AssignedLot, FillColumns
 from btcbot.services.report_rates import Rates
 
 TRY, USDT = Asset("TRY"), Asset("USDT")
@@ -222,7 +222,9 @@ class Accountant:
         tax_rate: Decimal,
         rates: Rates,
         assets_of: Callable[[int], tuple[Asset, Asset]],
+        assigned: Iterable[AssignedLot] = (),
     ) -> None:
+        """`assigned` are taken in between the fills, at their times."""
         self.books: dict[str, PairBook] = {}
         self.ends: dict[str, datetime] = {}  # of the periods that were traded in
         self._calendar = calendar
@@ -230,11 +232,47 @@ class Accountant:
         self._tax_rate = tax_rate
         self._rates = rates
         self._assets_of = assets_of
+        self._assigned = deque(assigned)
 
     def take(self, fills: FillColumns) -> None:
+        start = 0
+        while start < len(fills.times):
+            end = len(fills.times)
+            if self._assigned:
+                end = bisect_left(fills.times, self._assigned[0].at, start)
+            self._take_part(fills, start, end)
+            if end < len(fills.times):
+                self.assign(self._assigned.popleft())
+            start = end
+
+    def due_before(self, time: str) -> Iterator[AssignedLot]:
+        """The assignments up to a moment that were not taken yet; each has to be given to `assign`."""
+        while self._assigned and self._assigned[0].at <= time:
+            yield self._assigned.popleft()
+
+    def assign(self, lot: AssignedLot) -> tuple[PairBook, Sequence[Decimal]]:
+        """Coins that came without a fill: a lot at the price that they were counted as, and no turnover."""
+        if lot.pair not in self.books:
+            self.books[lot.pair] = PairBook(lot.pair, lot.base, lot.quote, lots_by(self._method), self._tax_rate)
+        book = self.books[lot.pair]
+        period = self._calendar.period(datetime.fromisoformat(lot.at))
+        if period.name is not None:
+            self.ends[period.name] = period.ends_at
+        book.turn(period.name)
+        gross = lot.price * lot.quantity
+        run = Run((-lot.number,), (lot.quantity,), (lot.price,), (gross,), (ZERO,), self._rates.column((lot.at,)))
+        costs = book.buy(run)
+        book.last_price, book.last_time = lot.price, lot.at
+        return book, costs
+
+    def rate_at(self, time: str) -> Decimal:
+        """TRY per USDT."""
+        return self._rates.at(time)
+
+    def _take_part(self, fills: FillColumns, start: int, end: int) -> None:
         places: dict[str, list[int]] = defaultdict(list)
-        for place, pair in enumerate(fills.pairs):
-            places[pair].append(place)
+        for place in range(start, end):
+            places[fills.pairs[place]].append(place)
         for pair, own in places.items():
             self._take_pair(self.book(pair, fills.trade_ids[own[0]]), fills, own)
 
@@ -246,6 +284,8 @@ class Accountant:
 
     def close(self) -> None:
         """After the last fill."""
+        while self._assigned:
+            self.assign(self._assigned.popleft())
         for book in self.books.values():
             book.close()
 

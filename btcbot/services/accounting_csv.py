@@ -16,7 +16,7 @@ from btcbot.domain.errors import UnsafeState, UsageError
 from btcbot.domain.money import ZERO, plain
 from btcbot.domain.orders.intents import Side
 from btcbot.domain.periods import istanbul
-from btcbot.persistence.sqlite.reading import FillColumns, open_records
+from btcbot.persistence.sqlite.reading import AssignedLot, FillColumns, open_records
 from btcbot.services.accounting import TRY, Accountant, PairBook, Run, Sale
 from btcbot.services.report import ReportWish
 from btcbot.services.report_rates import rates_of
@@ -28,6 +28,8 @@ HEAD = (
 )  # fmt: skip
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 EXCEL_DIGITS = 15  # of a number; it would show zeros for the rest of a trade id
+ASSIGNED = "ASSIGNED"  # with its number, in place of a trade's
+_END_OF_TIME = "~"  # after every time as it is stored
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -61,15 +63,36 @@ def accounting_rows(wish: ReportWish) -> Iterator[tuple[Decimal | str | None, ..
     """A row for each fill that was asked for; those before it are worked through as well, for their lots."""
     records = open_records(wish.database)
     rates = rates_of(records, wish.rates_file)
-    accountant = Accountant(wish.calendar, wish.method, wish.tax_rate, rates, records.assets)
+    until = wish.calendar.ends_at
+    accountant = Accountant(
+        wish.calendar, wish.method, wish.tax_rate, rates, records.assets, records.assigned(until)
+    )  # fmt: skip
     starts_at = wish.calendar.starts_at
-    for fills in records.fills(wish.calendar.ends_at, whole=True):
+    for fills in records.fills(until, whole=True):
         for place, rate in enumerate(rates.column(fills.times)):
             book = accountant.book(fills.pairs[place], fills.trade_ids[place])
             at = datetime.fromisoformat(fills.times[place])
+            for lot in accountant.due_before(fills.times[place]):
+                yield from _assigned_row(accountant, lot, starts_at)
             row = _row(book, fills, place, rate, at)
             if starts_at is None or at >= starts_at:
                 yield row
+    for lot in accountant.due_before(_END_OF_TIME):
+        yield from _assigned_row(accountant, lot, starts_at)
+
+
+def _assigned_row(
+    accountant: Accountant, lot: AssignedLot, starts_at: datetime | None
+) -> Iterator[tuple[Decimal | str | None, ...]]:
+    """Coins that an operator made the bot's own: no trade, no fee, and a lot that later sales consume."""
+    book, (cost,) = accountant.assign(lot)
+    at = datetime.fromisoformat(lot.at)
+    if starts_at is None or at >= starts_at:
+        yield (
+            f"{ASSIGNED}{lot.number}", "", lot.at, istanbul(at), book.pair, "assigned", lot.quantity, lot.price,
+            lot.price * lot.quantity, ZERO, book.quote, ZERO, ZERO, "", cost, None, None, book.lots.quantity,
+            accountant.rate_at(lot.at), lot.chain_hash,
+        )  # fmt: skip
 
 
 def _row(
@@ -96,7 +119,10 @@ def _row(
 
 def _lots(sale: Sale) -> str:
     """`trade × quantity` of each lot that went, oldest first; what nothing covered is named."""
-    known = [f"{trade_id}x{plain(quantity)}" for trade_id, quantity in sale.consumed.lots]
+    known = [
+        f"{trade_id if trade_id > 0 else f'{ASSIGNED}{-trade_id}'}x{plain(quantity)}"
+        for trade_id, quantity in sale.consumed.lots
+    ]
     return " ".join([*known, f"OVERSOLDx{plain(sale.oversold)}"] if sale.oversold else known)
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Observer, Sleeper
-from btcbot.persistence.sqlite.archives import Sealing
 from btcbot.persistence.sqlite.backups import Backup
 from btcbot.persistence.sqlite.live_store import LiveStore
+from btcbot.persistence.sqlite.sealing import Sealing
 
 LOOK_SECONDS = 0.25
 

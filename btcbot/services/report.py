@@ -150,8 +150,10 @@ def make_report(wish: ReportWish, now: datetime) -> Report:
     """Read the database and work out what was asked for. Raises what `open_records` raises; writes nothing."""
     records = open_records(wish.database)
     rates = rates_of(records, wish.rates_file)
-    accountant = Accountant(wish.calendar, wish.method, wish.tax_rate, rates, records.assets)
     until = wish.calendar.ends_at
+    accountant = Accountant(
+        wish.calendar, wish.method, wish.tax_rate, rates, records.assets, records.assigned(until)
+    )  # fmt: skip
     seen, first_at, last_at = 0, "", ""
     for fills in records.fills(until):
         accountant.take(fills)

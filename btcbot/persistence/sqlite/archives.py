@@ -15,14 +15,13 @@ import lzma
 import os
 import sqlite3
 import tempfile
-import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from btcbot.domain.errors import BtcbotError, UnsafeState
+from btcbot.domain.errors import UnsafeState
 from btcbot.domain.profiles import Role
 from btcbot.persistence.sqlite.chain import (
     SEQUENCE_COLUMN,
@@ -126,32 +125,6 @@ def seal(backup: Path, shelf: Path) -> Sealed | None:
         return None if after is None else _written(backup, shelf, facts, before, after)
     except (OSError, sqlite3.Error, lzma.LZMAError) as error:
         raise UnsafeState(f"no archive can be made in {shelf} ({error})") from error
-
-
-class Sealing:
-    """`seal` on a thread of its own, which nobody has to wait for at the end of the process."""
-
-    def __init__(self, backup: Path, shelf: Path) -> None:
-        self._sealed: Sealed | None = None
-        self._failure: BtcbotError | None = None
-        self._thread = threading.Thread(target=self._run, args=(backup, shelf), name="archive", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_done(self) -> bool:
-        return not self._thread.is_alive()
-
-    def result(self) -> Sealed | None:
-        """Once it is done; raises what went wrong."""
-        if self._failure is not None:
-            raise self._failure
-        return self._sealed
-
-    def _run(self, backup: Path, shelf: Path) -> None:
-        try:
-            self._sealed = seal(backup, shelf)
-        except BtcbotError as error:
-            self._failure = error
 
 
 def _bounds_after(source: sqlite3.Connection, before: Bounds) -> Bounds | None:

@@ -4,7 +4,7 @@ The schema itself is in `migrations`; a test compares the two. Models are bound 
 against the one connection of its store.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from peewee import AutoField, Field, IntegerField, Model, TextField
@@ -305,11 +305,6 @@ class Columns:
         return row
 
 
-def _as_text(value: object) -> str | None:
-    """Plain text, whatever enumeration it comes from."""
-    return value if value is None or type(value) is str else str(value)
-
-
 class Insert:
     """The INSERT of one table, its text made once as well."""
 
@@ -320,16 +315,23 @@ class Insert:
             field for field in meta.sorted_fields if not isinstance(field, AutoField)
         )
         self.columns: tuple[str, ...] = tuple(field.column_name for field in self._fields)
-        # peewee's own conversion of text looks at each value three times.
-        self._conversions = tuple(
-            (field.column_name, _as_text if type(field) is TextField else field.db_value) for field in self._fields
+        self._texts = tuple(field.column_name for field in self._fields if type(field) is TextField)
+        self._conversions: tuple[tuple[str, Callable[[Any], object]], ...] = tuple(
+            (field.column_name, field.db_value) for field in self._fields if type(field) not in _READ_AS_THEY_ARE
         )
         marks = ", ".join("?" * len(self.columns))
         self.sql = f"INSERT INTO {self.table} ({', '.join(self.columns)}) VALUES ({marks})"
 
     def stored(self, row: Mapping[str, Any]) -> dict[str, object]:
         """The row as it will be stored. A missing column is a KeyError, never a silent NULL."""
-        return {name: convert(row[name]) for name, convert in self._conversions}
+        stored: dict[str, Any] = {name: row[name] for name in self.columns}
+        for name in self._texts:  # plain text, whatever enumeration it comes from; no call for what is plain already
+            value = stored[name]
+            if type(value) is not str and value is not None:
+                stored[name] = str(value)
+        for name, convert in self._conversions:
+            stored[name] = convert(stored[name])
+        return stored
 
 
 INSERTS: Mapping[type[Row], Insert] = {model: Insert(model) for model in {*LIVE_MODELS, *MONITOR_MODELS}}

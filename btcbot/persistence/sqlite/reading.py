@@ -69,6 +69,20 @@ class StoredPrice:
 
 
 @dataclass(frozen=True, slots=True)
+class AssignedLot:
+    """Coins that no fill bought: they cost what the operator's word counted them as."""
+
+    number: int
+    pair: str
+    base: Asset
+    quote: Asset
+    quantity: Decimal
+    price: Decimal
+    at: str
+    chain_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Bounds:
     """The last row of each table when reading began."""
 
@@ -116,6 +130,20 @@ class Records:
         )
         base, quote = rows[0]
         return Asset(base), Asset(quote)
+
+    def assigned(self, until: datetime | None = None) -> tuple[AssignedLot, ...]:
+        """Coins that an operator made the bot's own, in their order; a file of an older schema has none."""
+        if not self._ask("SELECT 1 FROM sqlite_schema WHERE name = 'assignments'"):
+            return ()
+        end = "~" if until is None else utc_text(until)
+        rows = self._ask(
+            "SELECT id, pair, base, quote, quantity, price, at, chain_hash FROM assignments WHERE at < ? "
+            "ORDER BY at, id", (end,),
+        )  # fmt: skip
+        return tuple(
+            AssignedLot(number, pair, Asset(base), Asset(quote), parse(quantity), parse(price), at, chain_hash)
+            for number, pair, base, quote, quantity, price, at, chain_hash in rows
+        )
 
     def ledger_sums(self, until: datetime | None = None) -> dict[tuple[EntryKind, Asset], Decimal]:
         """What the ledger's entries add up to, by kind and asset."""

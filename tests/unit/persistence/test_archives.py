@@ -17,13 +17,14 @@ from btcbot.domain.money import Asset
 from btcbot.domain.orders.evidence import NoByteLeft
 from btcbot.domain.signals import Direction, Signal
 from btcbot.persistence.sqlite import archives, pruning
-from btcbot.persistence.sqlite.archives import Sealed, Sealing, archives_of, opened, seal, shelf_of
+from btcbot.persistence.sqlite.archives import Sealed, archives_of, opened, seal, shelf_of
 from btcbot.persistence.sqlite.chain import bounds_of, verify_chain
 from btcbot.persistence.sqlite.copying import copy_at_rest, copy_of_running
 from btcbot.persistence.sqlite.database import Database
 from btcbot.persistence.sqlite.errors import ArchiveMissing, DamagedDatabase, TamperedRecords
 from btcbot.persistence.sqlite.live_store import LiveStore
 from btcbot.persistence.sqlite.ownership import identify, read_only
+from btcbot.persistence.sqlite.sealing import Sealing
 from btcbot.persistence.sqlite.story import story_of
 from btcbot.persistence.sqlite.verification import examine
 from tests.unit.persistence.test_unit_of_work import record

@@ -84,6 +84,17 @@ def test_live_takes_over_schema_2_with_its_checkpoint(tmp_path: Path) -> None:
     assert examine(path).problems == ()
 
 
+def test_live_takes_over_schema_3_with_its_assignments(tmp_path: Path) -> None:
+    path = unpacked(tmp_path, Role.LIVE, 3)
+    with live_store(path) as store:
+        assert (store.epoch, store.outbox_last()) == (2, 18)
+        assert store.history().books.last_fill_id == 3
+        assert store.ledger_balances() == {"TRY": Decimal("8695.25"), "BTC": Decimal("0.2506")}
+        assert [str(order.state) for order in store.history().orders] == ["partial"] * 3
+    assert schema_of(path) == (LIVE.number, expected_objects(LIVE, LIVE.number))
+    assert examine(path).problems == ()
+
+
 def test_the_monitor_takes_over_schema_1(tmp_path: Path) -> None:
     path = unpacked(tmp_path, Role.MONITOR, 1)
     with monitor_store(path) as store:
