@@ -130,6 +130,12 @@ def seal(backup: Path, shelf: Path) -> Sealed | None:
 def _bounds_after(source: sqlite3.Connection, before: Bounds) -> Bounds | None:
     """Up to where the next archive goes: the end of a cycle."""
     last: int = source.execute("SELECT coalesce(max(id), 0) FROM cycles").fetchone()[0] - CYCLES_KEPT
+    # A start counts what the trading day brought since the last cycle of the day before, so that one stays as well.
+    yesterday: int | None = source.execute(
+        "SELECT max(id) FROM cycles WHERE day < (SELECT day FROM cycles ORDER BY id DESC LIMIT 1)"
+    ).fetchone()[0]
+    if yesterday is not None:
+        last = min(last, yesterday - 1)
     if last - before.last_cycle < CYCLES_MIN:
         return None
     span = "cycle_id IN (SELECT cycle_id FROM cycles WHERE id > ? AND id <= ?)"

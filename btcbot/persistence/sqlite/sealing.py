@@ -1,4 +1,4 @@
-"""An archive made beside the worker. Hashes and SQLite let go of the interpreter; no money is counted on this thread."""
+"""An archive made beside the worker, on a thread of its own that counts no money."""
 
 import threading
 from pathlib import Path

@@ -4,7 +4,7 @@ import lzma
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning, "ROWS_PER_STEP", 7)
 
 
-def cycles(store: LiveStore, first: int, last: int) -> None:
+def cycles(store: LiveStore, first: int, last: int, day: date | None = None) -> None:
     """Each with a snapshot, signals and an event; every tenth leads to an order."""
     for number in range(first, last + 1):
         seen = snapshot(str(3_000_000 + number))
@@ -62,6 +62,7 @@ def cycles(store: LiveStore, first: int, last: int) -> None:
         done = record()
         unit.finish(type(done)(**{
             **{name: getattr(done, name) for name in done.__dataclass_fields__}, "snapshot_id": seen.snapshot_id,
+            "day": day or done.day,
         }))  # fmt: skip
         unit.commit()
 
@@ -227,6 +228,19 @@ def test_what_stays_for_good_cannot_be_deleted_however_old_it_is(path: Path, tab
         if shell.execute(f"SELECT count(*) FROM {table}").fetchone()[0]:
             with pytest.raises(sqlite3.IntegrityError, match="no delete"):
                 shell.execute(f"DELETE FROM {table}")
+
+
+def test_the_last_cycle_of_the_day_before_stays_for_what_a_start_counts(tmp_path: Path) -> None:
+    path = tmp_path / "live.db"
+    with live_store(path) as store:
+        cycles(store, 1, 20, date(2026, 3, 1))
+        cycles(store, 21, 80, date(2026, 3, 2))
+        before = store.history().entries_of_day
+        store.add_archive(sealed_from(store, path))
+        prune(store)
+        assert store._database.value("SELECT min(id) FROM cycles") == 20
+        assert store.history().entries_of_day == before
+    assert examine(path, shelf_of(path)).problems == ()
 
 
 def test_a_snapshot_that_an_order_was_decided_on_stays(path: Path) -> None:

@@ -76,8 +76,8 @@ def test_live_takes_over_schema_2_with_its_checkpoint(tmp_path: Path) -> None:
     path = unpacked(tmp_path, Role.LIVE, 2)
     with live_store(path) as store:
         history = store.history()
-        assert (history.fills, history.assigned, history.books.last_fill_id) == ((), (), 4)
-        assert history.books.holdings.quantities == {"BTCTRY": Decimal("0.001")}
+        # Its checkpoint is of the first form: what it holds is added up anew.
+        assert (len(history.fills), history.assigned, history.books.last_fill_id) == (4, (), 0)
         assert store.ledger_balances() == {"TRY": Decimal("7493.50"), "BTC": Decimal("0.251")}
         assert store.halt() == "drawdown"
     assert schema_of(path) == (LIVE.number, expected_objects(LIVE, LIVE.number))
