@@ -28,7 +28,7 @@ DEV_STAMP = $(VENV)/.installed-dev
 PEERS = .venv-peers
 PEERS_STAMP = $(PEERS)/.installed
 
-.PHONY: help run start stop fresh env test lint format lock docker-test kill-test fault-test replay-test language-test fuzz clean bench bench-quick
+.PHONY: help run start stop fresh env test lint format lock docker-test kill-test fault-test risk-test replay-test language-test fuzz clean bench bench-quick
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -96,6 +96,10 @@ kill-test: $(DEV_STAMP)
 fault-test: $(DEV_STAMP)
 	$(PYTEST) -m slow -n 2 tests/faults
 	@$(BIN)/python -m tests.faults.table
+
+# A million generated orders before the gate, and every restart of the long list.
+risk-test: $(DEV_STAMP)
+	BTCBOT_TESTS_GENERATED_ORDERS=500000 $(PYTEST) -m 'slow or not slow' -n 2 tests/unit/risk tests/unit/services/test_restarts.py
 
 # A recorded book through sandbox and client, equal at every frame: make replay-test RECORDED_BOOKS=FILE, or a generated one.
 replay-test: $(DEV_STAMP)

@@ -19,7 +19,8 @@ from btcbot.services.deciding.plan import DecisionParams, DecisionState
 from btcbot.strategy.strategy import IndicatorState
 
 _UNPRICEABLE = (
-    reasons.MarketMissing, reasons.BookSideEmpty, reasons.BookMalformed, reasons.BookCrossed, reasons.RuleFailed,
+    reasons.MarketMissing, reasons.MarketOfAnother, reasons.BookSideEmpty, reasons.BookMalformed, reasons.BookCrossed,
+    reasons.RuleFailed,
 )  # fmt: skip
 
 
