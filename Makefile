@@ -7,8 +7,8 @@
 #
 # Variables: PYTHON=python3.12 picks the interpreter of a new environment. For run and start:
 # SOURCE=FILE (recorded market data), SEED=7 (of the generator), PAIRS=BTCTRY,ETHTRY, CURRENCY=TRY (what they are quoted
-# in), RATE=20 (clock rate), SPEED=1 (recorded seconds per sandbox second), ARGS="..." (anything else that deploy/up
-# takes). What is given stays in force until `make fresh`.
+# in), RATE=20 (clock rate), SPEED=1 (recorded seconds per sandbox second), STRATEGY=NAME (docs/strategies.md), ARGS="..."
+# (anything else that deploy/up takes). What is given stays in force until `make fresh`.
 
 export LC_ALL = C
 SHELL = /bin/sh
@@ -20,7 +20,8 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
 UP = $(BIN)/python deploy/up
 UP_OPTIONS = $${SOURCE:+--source "$$SOURCE"} $${SEED:+--seed "$$SEED"} $${PAIRS:+--pairs "$$PAIRS"} \
-	$${CURRENCY:+--currency "$$CURRENCY"} $${RATE:+--clock-rate "$$RATE"} $${SPEED:+--speed "$$SPEED"} $(ARGS)
+	$${CURRENCY:+--currency "$$CURRENCY"} $${RATE:+--clock-rate "$$RATE"} $${SPEED:+--speed "$$SPEED"} \
+	$${STRATEGY:+--strategy "$$STRATEGY"} $(ARGS)
 
 # A stamp is as new as what was installed from: nothing to do means one look at file times.
 RUN_STAMP = $(VENV)/.installed-run

@@ -24,6 +24,8 @@ CALLED_FROM_OUTSIDE = (
     "make_connection",  # xmlrpc.client: Transport
     "MayImportContract",  # import-linter: named in .importlinter
     "capture_signals",  # uvicorn: Server
+    "get_source",  # importlib: InspectLoader
+    "get_code",  # importlib: InspectLoader
 )
 
 # What is offered and not called from inside: each with who it is for.

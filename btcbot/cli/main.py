@@ -20,7 +20,18 @@ def _plain() -> typer.Typer:
 app = _plain()
 sandbox = _plain()
 app.add_typer(sandbox, name="sandbox")
+strategies = _plain()
+app.add_typer(strategies, name="strategies")
 
+StrategyName = Annotated[str, typer.Argument(metavar="NAME|MODULE:NAME", help="As BTCBOT_STRATEGY has it.")]
+StrategyParamsText = Annotated[
+    str | None, typer.Option("--params", metavar="JSON", help="As BTCBOT_STRATEGY_PARAMS; else its defaults.")
+]
+StrategyPath = Annotated[
+    str | None, typer.Option("--path", metavar="DIR", help="Where your own are; else BTCBOT_STRATEGY_PATH.")
+]
+StrategyCurrency = Annotated[str, typer.Option("--currency", metavar="TRY|USDT", help="What pairs are quoted in.")]
+StrategyInterval = Annotated[str, typer.Option("--interval", metavar="1m|...|4h", help="Length of a candle.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the journal.")]
 
 
@@ -338,6 +349,62 @@ def backtest(
 
     said = Said(strategy, data, params, capital, limit or [], rates, to_the_end, report, as_json)
     return conclude(lambda desk: try_out(desk, said), "backtest", is_worker=False)
+
+
+@strategies.callback(invoke_without_command=True)
+def strategies_there_are(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON each.")] = False,
+) -> int:
+    """Which strategies there are; what one does, a first one of your own, and whether it is fit to trade."""
+    if context.invoked_subcommand is not None:
+        return OK
+    from btcbot.cli.strategies import list_all
+
+    return conclude(lambda desk: list_all(desk, as_json=as_json), "strategies", is_worker=False)
+
+
+@strategies.command("show")
+def show_strategy(
+    name: StrategyName,
+    params: StrategyParamsText = None,
+    path: StrategyPath = None,
+    currency: StrategyCurrency = "TRY",
+    interval: StrategyInterval = "1m",
+    as_json: Annotated[bool, typer.Option("--json", help="As one line of JSON.")] = False,
+) -> int:
+    """Its parameters with bounds, defaults and meaning, its warm-up, its expressions and its rules."""
+    from btcbot.cli.strategies import Said, show
+
+    said = Said(name, params, path, currency, interval, as_json)
+    return conclude(lambda desk: show(desk, said), "strategies", is_worker=False)
+
+
+@strategies.command("new")
+def new_strategy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="In a-z, 0-9 and _.")],
+    path: StrategyPath = None,
+) -> int:
+    """Write a small strategy that works, with a test beside it; overwrites nothing."""
+    from btcbot.cli.strategies import new
+
+    return conclude(lambda desk: new(desk, name, path), "strategies", is_worker=False)
+
+
+@strategies.command("check")
+def check_strategy(
+    name: StrategyName,
+    params: StrategyParamsText = None,
+    path: StrategyPath = None,
+    currency: StrategyCurrency = "TRY",
+    interval: StrategyInterval = "1m",
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each promise.")] = False,
+) -> int:
+    """Try what the bot leans on: purity, determinism, warm-up, streaming = batch, a run; exits 1 where one fails."""
+    from btcbot.cli.strategies import Said, check
+
+    said = Said(name, params, path, currency, interval, as_json)
+    return conclude(lambda desk: check(desk, said), "strategies", is_worker=False)
 
 
 @app.command()

@@ -179,7 +179,8 @@ def zone() -> Form[str]:
 
 
 def strategy_name() -> Form[str]:
-    return matching(_NAME.pattern, "the name of a strategy, in a-z, 0-9 and _")
+    own = r"[a-z][a-z0-9_]{0,39}:[A-Za-z][A-Za-z0-9_]{0,39}"
+    return matching(f"{_NAME.pattern}|{own}", "the name of a strategy, in a-z, 0-9 and _, or MODULE:NAME of your own")
 
 
 def strategy_params() -> Form[tuple[tuple[str, str], ...]]:

@@ -277,6 +277,12 @@ class StrategySection(Section):
     strategy: Annotated[str, PlainValidator(strategy_name())] = Field(
         "ema_cross", alias="BTCBOT_STRATEGY", description="Which strategy runs."
     )
+    path: MaybePath = Field(
+        None,
+        alias="BTCBOT_STRATEGY_PATH",
+        description="The directory of your own strategies: MODULE:NAME is NAME in its MODULE.py. It belongs to this "
+        "user or root, and nobody else may write to it or to what it lies in.",
+    )
     params: Annotated[tuple[tuple[str, str], ...], PlainValidator(strategy_params())] = Field(
         (),
         alias="BTCBOT_STRATEGY_PARAMS",

@@ -83,6 +83,7 @@ __all__ = [
     "SECRETS",
     "REAL_TIME",
     # What the command line needs of the domain, which it does not import itself.
+    "Asset",
     "BtcbotError",
     "ConfigurationError",
     "ExitCode",
@@ -452,7 +453,7 @@ def _live_profile(reading: _Reading, common: CommonProfile, acknowledged_host: s
     return LiveProfile(
         common=common,
         acknowledged_host=acknowledged_host,
-        strategy=StrategyChoice(strategy.strategy, strategy.params),
+        strategy=StrategyChoice(strategy.strategy, strategy.params, strategy.path),
         limits=RiskLimits(
             currency=currency,
             order_notional_max=Amount(limits.order_notional_max, currency),

@@ -31,6 +31,7 @@ class Event(StrEnum):
     BREAKERS_RECORDED = "breakers_recorded"
     SIGNAL_RAISED = "signal_raised"
     STRATEGY_FAILED = "strategy_failed"
+    STRATEGY_MISSING = "strategy_missing"
     INTENT_REFUSED = "intent_refused"
     WARM_UP_COMPLETED = "warm_up_completed"
     # orders

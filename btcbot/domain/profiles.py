@@ -106,6 +106,7 @@ class RiskLimits:
 class StrategyChoice:
     name: str
     params: tuple[tuple[str, str], ...]  # name and JSON text of each parameter, sorted
+    path: Path | None = None  # where files of a user's own are, for a name of the form MODULE:NAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ __all__ = [
 def decide(state: DecisionState, snapshot: MarketSnapshot, params: DecisionParams, cycle_id: str) -> CyclePlan:
     """One decision. Pure and total: bad data gives refusals and notes, never an exception."""
     moment = Moment(state, snapshot, params, cycle_id)
-    stepped = tuple(pair for pair in moment.pairs if take_candles(moment, pair))
+    stepped = take_candles(moment)
     for pair in moment.pairs:
         take_reading(moment, pair)
     turn_day(moment)

@@ -17,6 +17,7 @@ RECORDED = frozenset(
         Event.BACKUP_FAILED,
         Event.WARM_UP_COMPLETED,
         Event.STRATEGY_FAILED,
+        Event.STRATEGY_MISSING,
         Event.SUBMIT_BLOCKED,
         Event.CANCEL_REPEATED,
         Event.CANCEL_LEFT_UNRECORDED,

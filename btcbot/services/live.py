@@ -32,11 +32,12 @@ from btcbot.services.flattening import Flattening
 from btcbot.services.identity import identity_of, writer_of
 from btcbot.services.key_lock import require_key_of, signing_alone
 from btcbot.services.live_feed import LiveFeed
-from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_params
+from btcbot.services.live_wiring import LiveWiring, connect_exchange, decision_params, protecting_params
 from btcbot.services.run_dir import CONTROL_SOCKET, FEED_SOCKET
 from btcbot.services.run_loop import RunLoopService, require_one_currency
 from btcbot.services.running import run_beside, tell_lost_errors
 from btcbot.services.runtime import Runtime
+from btcbot.services.strategy_loading import StrategyNotLoaded
 
 KEY_SECONDS_MAX = 10.0
 
@@ -52,7 +53,7 @@ class KeyMayNotTrade(KeyRefused):
 
 async def run_live(profile: LiveProfile, runtime: Runtime, observer: Observer, build: str) -> ExitCode:
     """Trade until SIGTERM. Raises what a person must settle, with the exit code of its kind."""
-    params = decision_params(profile)
+    params, missing = _params_or_protection(profile)
     metrics = Metrics(Role.LIVE, build)
     events = EventLog(CountingObserver(observer, metrics))
     with taken_lock(profile, runtime, events, build) as lock:
@@ -61,15 +62,34 @@ async def run_live(profile: LiveProfile, runtime: Runtime, observer: Observer, b
             await _require_key(profile, runtime, events)
             if profile.common.metrics_port is not None:
                 serve_metrics(metrics, profile.common.metrics_port)
-            await _trade(profile, params, runtime, lock, events, build)
+            await _trade(profile, params, missing, runtime, lock, events, build)
     events.observed(Event.PROCESS_STOPPED, exit_code=int(ExitCode.OK))
     return ExitCode.OK
 
 
+def _params_or_protection(profile: LiveProfile) -> tuple[DecisionParams, StrategyNotLoaded | None]:
+    """A strategy that cannot be had must not leave a position without its stop: then nothing but that is done."""
+    try:
+        return decision_params(profile), None
+    except StrategyNotLoaded as missing:
+        return protecting_params(profile), missing
+
+
 async def _trade(
-    profile: LiveProfile, params: DecisionParams, runtime: Runtime, lock: DatabaseLock, events: EventLog, build: str
+    profile: LiveProfile,
+    params: DecisionParams,
+    missing: StrategyNotLoaded | None,
+    runtime: Runtime,
+    lock: DatabaseLock,
+    events: EventLog,
+    build: str,
 ) -> None:
     with opened_store(profile, runtime, lock, events, build) as store:
+        if missing is not None:
+            if not store.holds_positions():
+                raise missing  # nothing is held: a start without its strategy is a mistake to be mended
+            stop = profile.default_stop_ratio
+            events.observed(Event.STRATEGY_MISSING, detail=str(missing), default_stop_ratio=stop)
         wiring = LiveWiring(profile, params, runtime, store, events)
         _break_crash_loop(profile, runtime, store, wiring)
         pause_after_change(profile, store, events)

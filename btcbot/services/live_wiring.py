@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from btcbot.domain.errors import ConfigurationError
 from btcbot.domain.fees import WORST_PUBLISHED
-from btcbot.domain.money import ZERO, Asset, Ratio, plain
+from btcbot.domain.money import ZERO, Amount, Asset, Ratio, plain
 from btcbot.domain.orders.intents import Intent
 from btcbot.domain.ports import Observer
 from btcbot.domain.profiles import LiveProfile
@@ -30,6 +30,7 @@ from btcbot.domain.state import (
 )
 from btcbot.execution.policy import TradingArmedPolicy
 from btcbot.execution.wiring import ExecutionSet, connect_execution
+from btcbot.market_data.candles import KEPT_MAX
 from btcbot.market_data.market import MarketData
 from btcbot.persistence.sqlite.live_store import LiveStore, TradingHistory
 from btcbot.risk.gate import form_reasons
@@ -44,10 +45,11 @@ from btcbot.services.order_desk import OrderDesk
 from btcbot.services.reconciliation import Reconciler, SealingRule
 from btcbot.services.run_loop import SWEPT, LiveParts, Readiness
 from btcbot.services.runtime import Runtime
+from btcbot.services.strategy_loading import load_strategy
 from btcbot.services.trading_book import TradingBook
 from btcbot.services.transfers import TransferBooks, capital_changes
 from btcbot.strategy.protection import StopLoss
-from btcbot.strategy.registry import build_strategy
+from btcbot.strategy.strategy import NEVER, Strategy
 
 # Below the exchange's smallest order: what cannot be sold is not a reason to keep a pair.
 DUST = MappingProxyType({Asset("TRY"): Decimal(100), Asset("USDT"): Decimal(10)})
@@ -110,15 +112,38 @@ def connect_exchange(
 
 def decision_params(profile: LiveProfile) -> DecisionParams:
     """What `decide` is told once and for all; `ConfigurationError` where the strategy makes no sense."""
-    return DecisionParams(
-        strategy=build_strategy(profile.strategy, profile.limits.currency),
-        pairs=profile.common.pairs,
-        limits=profile.limits,
-        candle_interval=profile.common.candle_interval,
-        order_age_max=profile.order_age_max,
-        fee_ratio=published_ratio(profile.limits.currency),
-        default_stop=StopLoss(profile.default_stop_ratio),
-    )
+    return _params(profile, load_strategy(profile.strategy, profile.limits.currency))
+
+
+def protecting_params(profile: LiveProfile) -> DecisionParams:
+    """No entries, and the default stop: for positions whose strategy cannot be had."""
+    nothing = Amount(Decimal(0), profile.limits.currency)
+    return _params(profile, Strategy("no_strategy", NEVER, NEVER, nothing, adds_to_position=False, shown=()))
+
+
+def _params(profile: LiveProfile, strategy: Strategy) -> DecisionParams:
+    common = profile.common
+    try:
+        params = DecisionParams(
+            strategy=strategy,
+            pairs=common.pairs,
+            limits=profile.limits,
+            candle_interval=common.candle_interval,
+            order_age_max=profile.order_age_max,
+            fee_ratio=published_ratio(profile.limits.currency),
+            default_stop=StopLoss(profile.default_stop_ratio),
+        )
+        warm_up, others = params.strategy.warm_up, params.strategy.other_pairs
+    except ValueError as error:
+        raise ConfigurationError(f"{strategy.name} does not fit BTCBOT_CANDLE_INTERVAL: {error}") from error
+    if warm_up > KEPT_MAX:
+        raise ConfigurationError(
+            f"{strategy.name} needs {warm_up} candles to warm up, and {KEPT_MAX} are kept: choose shorter periods or a "
+            "longer BTCBOT_CANDLE_INTERVAL"
+        )
+    if missing := sorted(others - set(common.pairs)):
+        raise ConfigurationError(f"{strategy.name} looks at {', '.join(missing)}, which BTCBOT_PAIRS does not name")
+    return params
 
 
 class LiveWiring:

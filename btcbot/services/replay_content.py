@@ -71,6 +71,7 @@ def _state(state: DecisionState) -> list[object]:
         {pair: _indicators(each) for pair, each in sorted(state.indicators.items())},
         {pair: _moment(seen) for pair, seen in sorted(state.candles_seen.items())},
         _by_name(state.suspects),
+        {pair: [len(candles) for candles in others.values()] for pair, others in sorted(state.waiting.items())},
     ]
 
 

@@ -6,6 +6,7 @@ do not suffice, code that is asked once for each closed candle.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 
 from btcbot.domain.market import Candle
@@ -13,7 +14,7 @@ from btcbot.domain.money import Amount, Ratio
 from btcbot.domain.signals import Direction, Signal
 from btcbot.strategy.code import NOTHING_SAID, Code, Number, Said, ask
 from btcbot.strategy.grid import Grid
-from btcbot.strategy.language import CLOSE, Condition, Program, ProgramState, Series, warm_up
+from btcbot.strategy.language import CLOSE, NO_OTHERS, CandlesByPair, Condition, Program, ProgramState, Series
 from btcbot.strategy.protection import NO_RULES, PositionRules
 from btcbot.strategy.sizing import FIXED, RiskToStop, Sizing, VolatilityTarget, wished_notional
 
@@ -48,7 +49,7 @@ class Strategy:
     confidence: Series | None = None  # from 0 to 1: which entry goes first; 1 where nothing is declared
     grid: Grid | None = None  # resting orders instead of, or beside, the entry and the exit
     code: Code | None = None
-    warm_up: int = field(init=False, compare=False)  # closed candles to be seen before a signal may be trusted
+    interval: timedelta | None = None  # of the candles; whoever looks at a longer one needs to know it
     _program: Program = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -56,10 +57,20 @@ class Strategy:
             raise ValueError("sizing by the risk to the stop needs a stop: a stop loss, an indicator or trailing stop")
         if self.rules.pace is not None and self.rules.pace.budget.asset != self.notional.asset:
             raise ValueError("the budget and the notional are amounts of one asset")
-        roots = tuple(self._roots())
-        object.__setattr__(self, "_program", Program(*roots))
-        looks_at = 0 if self.code is None else self.code.candles
-        object.__setattr__(self, "warm_up", max(looks_at, *(warm_up(root) for root in roots)))
+        object.__setattr__(self, "_program", Program(*self._roots()))
+
+    @property
+    def warm_up(self) -> int:
+        """Closed candles to be seen, of whichever pair needs most, before a signal may be trusted.
+
+        Raises `ValueError` where the expressions look at a timeframe that the interval does not fit into.
+        """
+        return max(0 if self.code is None else self.code.candles, *self._program.needs(self.interval).values())
+
+    @property
+    def other_pairs(self) -> frozenset[str]:
+        """Pairs whose candles are looked at whatever pair is decided on."""
+        return frozenset(pair for pair in self._program.needs(self.interval) if pair is not None)
 
     def _roots(self) -> Iterator[Series | Condition]:
         yield from (self.entry, self.exit)
@@ -75,9 +86,14 @@ class Strategy:
     def initial(self) -> IndicatorState:
         return IndicatorState(self._program.initial())
 
-    def step(self, pair: str, state: IndicatorState, candle: Candle) -> IndicatorState:
-        """What is remembered after one more closed candle; code is asked once it is warm. Pure if the code is."""
-        program = self._program.step(state.program, candle)
+    def step(
+        self, pair: str, state: IndicatorState, candle: Candle, others: CandlesByPair = NO_OTHERS
+    ) -> IndicatorState:
+        """What is remembered after one more closed candle; code is asked once it is warm. Pure if the code is.
+
+        `others` are the candles of other pairs that closed since the last step and not later than this one.
+        """
+        program = self._program.step(state.program, candle, self.interval, others)
         if self.code is None:
             return IndicatorState(program)
         recent = (*state.recent, candle)[-self.code.candles :]
@@ -87,7 +103,8 @@ class Strategy:
         return IndicatorState(program, recent, ask(self.code, pair, recent, self.numbers(after), state.said))
 
     def is_warm(self, state: IndicatorState) -> bool:
-        return state.candles >= self.warm_up
+        looks_at = 0 if self.code is None else self.code.candles
+        return state.candles >= looks_at and self._program.is_warm(state.program, self.interval)
 
     def numbers(self, state: IndicatorState) -> Mapping[str, Number]:
         """What the last candle made of each series that is shown."""

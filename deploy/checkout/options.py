@@ -14,7 +14,7 @@ from checkout.terminal import USAGE
 START_SECONDS = 5
 
 # Those that change the environment files. They are remembered with the books they were given for.
-REMEMBERED = ("seed", "source", "speed", "pairs", "currency", "clock_rate", "cycle_seconds", "ports")
+REMEMBERED = ("seed", "source", "speed", "pairs", "currency", "clock_rate", "cycle_seconds", "strategy", "ports")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,13 @@ def parse_options(arguments: list[str], commands: Iterable[str]) -> Options:
         "--cycle-seconds", metavar="N", type=_number("a number above 0"), help="seconds from one cycle to the next"
     )
     parser.add_argument(
+        "--strategy",
+        metavar="NAME",
+        type=_strategy,
+        help="which strategy runs, with its own default parameters: one that ships, or MODULE:NAME of your own in "
+        "var/env/strategies",
+    )
+    parser.add_argument(
         "--ports", metavar="BASE", type=_ports, help="use ports BASE to BASE+3 in place of the tracked ones"
     )
     parser.add_argument("--root", metavar="DIR", type=Path, help="write DIR/var in place of the checkout's var")
@@ -113,6 +120,12 @@ def _ports(text: str) -> str:
 def _currency(text: str) -> str:
     if not re.fullmatch(r"[A-Z0-9]{2,10}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not the code of an asset, in A-Z and 0-9")
+    return text
+
+
+def _strategy(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}(:[A-Za-z][A-Za-z0-9_]{0,39})?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a strategy")
     return text
 
 

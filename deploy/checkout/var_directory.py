@@ -144,6 +144,9 @@ def option_changes(checkout: Checkout, options: Mapping[str, str]) -> dict[str, 
     put("BTCBOT_PAIRS", "pairs", *ROLES)
     put("BTCBOT_RISK_CURRENCY", "currency", "live")
     put("BTCBOT_CYCLE_SECONDS", "cycle_seconds", "live", "monitor")
+    put("BTCBOT_STRATEGY", "strategy", "live")
+    if "strategy" in options:
+        changes["live"]["BTCBOT_STRATEGY_PARAMS"] = "{}"  # the tracked ones are another strategy's
     put("BTCBOT_CLOCK_RATE", "clock_rate", *ROLES)
     if "clock_rate" in options and Decimal(options["clock_rate"]) == 1:
         for role in ROLES:  # real time has no anchor

@@ -163,6 +163,11 @@ class LiveStore:
         """All of them, in booking order: for people, and not at a start."""
         return read_fills(self._database)
 
+    def holds_positions(self) -> bool:
+        """Whether our fills have left more of anything than dust."""
+        instruments = self._books.current().trading.instruments
+        return any(state.stay.is_open for state in instruments.values())
+
     def ledger_opened_at(self) -> datetime | None:
         text = self.cursor(LEDGER_OPENED)
         return None if text is None else read_utc(text)

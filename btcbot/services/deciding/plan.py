@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from btcbot.domain.market import Candle
 from btcbot.domain.money import Ratio
 from btcbot.domain.orders.intents import ApprovedOrderIntent
 from btcbot.domain.profiles import RiskLimits
@@ -27,6 +28,8 @@ class DecisionState:
     candles_seen: Mapping[str, datetime]  # when the last candle taken in opened
     suspects: Mapping[str, Decimal]  # a jumped mid that the next reading must confirm
     signals: Mapping[str, Signal] = field(default_factory=dict)  # what the last candle of each pair said
+    # Candles of pairs that the strategy looks at from each pair, until that pair has a candle that is not older.
+    waiting: Mapping[str, Mapping[str, tuple[Candle, ...]]] = field(default_factory=dict)
 
     @classmethod
     def at(cls, trading: TradingState) -> "DecisionState":
@@ -46,6 +49,12 @@ class DecisionParams:
     order_age_max: timedelta
     fee_ratio: Ratio  # the worst published taker rate, tax included: until our own fills have shown another
     default_stop: StopLoss = DEFAULT_STOP  # of a position for which the strategy declares no stop
+
+    def __post_init__(self) -> None:
+        """The strategy is told the candles' interval. Raises `ValueError` where a timeframe does not fit into it."""
+        if self.strategy.interval != self.candle_interval:
+            object.__setattr__(self, "strategy", replace(self.strategy, interval=self.candle_interval))
+        assert self.strategy.warm_up >= 0, "what does not fit is found when it is asked for"
 
 
 @dataclass(frozen=True, slots=True)

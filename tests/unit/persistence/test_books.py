@@ -1,5 +1,6 @@
 """A start from a sealed checkpoint knows what a start from the beginning knows."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -100,6 +101,47 @@ def test_a_long_history_without_a_checkpoint_is_sealed_at_the_start(
     with live_store(path) as store:
         assert store.history().fills == ()
         assert store.history().books.holdings.quantities == {"BTCTRY": Decimal("0.0005")}
+
+
+def of_the_first_form(text: str) -> str:
+    """As the btcbot before wrote it: without stays, with what buys had cost since the position was flat."""
+    held = json.loads(text)
+    del held["form"]
+    for state in held["instruments"].values():
+        stay = state.pop("stay")
+        state.update(bought=stay["bought"], paid=stay["paid"])
+    return json.dumps(held)
+
+
+def test_a_checkpoint_of_the_first_form_is_added_up_anew_and_still_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "LINKS_PER_CHECKPOINT", 5)
+    told = books.Books.text
+    path = tmp_path / "live.db"
+    with monkeypatch.context() as patch, live_store(path) as store:
+        patch.setattr(books.Books, "text", lambda self: of_the_first_form(told(self)))
+        traded(store, 1)
+        store.checkpoint()
+    with live_store(path) as store:
+        assert store.history().books == books.NO_BOOKS
+        assert len(store.history().fills) == 1
+        held = restored_state(store.history(), TRY, timedelta(seconds=60)).instrument("BTCTRY")
+    assert (held.stay.bought, held.stay.entries) == (Decimal("0.0005"), 1)
+    assert examine(path).problems == ()
+
+
+def test_a_stay_is_sealed_whole(tmp_path: Path) -> None:
+    with live_store(tmp_path / "live.db") as store:
+        traded(store, 1)
+        traded(store, 2, Side.SELL, price="3000001")
+        traded(store, 3, price="2999999")
+        kept = store._books.current()
+    again = books.read_books(kept.last_fill_id, kept.last_ledger_id, kept.text()).trading.instrument("BTCTRY").stay
+    assert again == kept.trading.instrument("BTCTRY").stay
+    assert again.left_at is not None
+    assert again.left_result is not None
+    assert (again.is_open, again.entries) == (True, 1)
 
 
 def test_a_checkpoint_that_says_otherwise_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,13 @@ from btcbot.domain.market import MarketView
 from btcbot.domain.money import Ratio, amount, parse, plain
 from btcbot.domain.orders.intents import Purpose, Side
 from btcbot.domain.orders.states import OrderState
-from btcbot.domain.signals import Signal
+from btcbot.domain.signals import Direction, Signal
 from btcbot.domain.state import FillBooked, OrderChanged, StateEvent
 from btcbot.services.decision import CyclePlan, DecisionParams, DecisionState, decide
+from btcbot.services.replay_facts import to_text
+from btcbot.services.replay_tape import Beginning, read_beginning
 from btcbot.strategy.code import CandleView, Code
-from btcbot.strategy.language import CLOSE, Condition
+from btcbot.strategy.language import CLOSE, Columns, Condition, of_pair, on_timeframe, sma
 from btcbot.strategy.protection import (
     HoldingTime,
     Pace,
@@ -33,6 +35,7 @@ from btcbot.strategy.protection import (
 from btcbot.strategy.sizing import RiskToStop
 from btcbot.strategy.strategy import NEVER, Strategy
 from tests.unit.domain.builders import (
+    BTC_TRY,
     ETH_TRY,
     FEE_RATIO,
     LIMITS,
@@ -356,3 +359,45 @@ def test_a_re_entry_may_ask_for_a_better_price() -> None:
     assert dear.verdicts == ()
     cheap = decided(params(rules, ALWAYS), around(989_900, candles=[CLOSED_NOW]), events=(HOLDING, left))
     assert only(cheap).intent.side is Side.BUY
+
+
+# ------------------------------------------------------------------------------------- longer candles and other pairs
+
+
+def test_a_longer_timeframe_and_another_pair_are_seen_as_in_one_sweep() -> None:
+    """Cycle by cycle, with candles that come late, against all of the candles at once."""
+    leads = of_pair("ETHTRY", CLOSE).previous() < of_pair("ETHTRY", CLOSE)
+    longer = on_timeframe(timedelta(minutes=5), sma(CLOSE, 2)) < CLOSE
+    to = params(PositionRules(), leads & longer)
+    closes = {"BTCTRY": [1_000_000 + 7_919 * n % 5_003 for n in range(60)],
+              "ETHTRY": [1_000_000 + 6_007 * n % 4_001 for n in range(60)]}  # fmt: skip
+    tape = {pair: [candle(n, close) for n, close in enumerate(numbers)] for pair, numbers in closes.items()}
+    state, said = DecisionState.at(standing().trading), []
+    for minute in range(60):
+        late = minute % 7 == 3  # the candle of the other pair comes with the next cycle, and ours with it
+        if late and minute < 59:
+            continue
+        first = minute - 1 if minute % 7 == 4 else minute
+        views = [
+            around(1_000_000, instrument, candles=tape[pair][max(first, 0) : minute + 1])
+            for pair, instrument in (("BTCTRY", BTC_TRY), ("ETHTRY", ETH_TRY))
+        ]
+        plan = decide(state, snapshot(after(60 * (minute + 1)), *views), to, "cycle")
+        state = plan.state
+        said.append((minute, next(signal.direction for signal in plan.signals if signal.pair == "BTCTRY")))
+    columns = Columns(tape["BTCTRY"], MINUTE, {"ETHTRY": tape["ETHTRY"]}).of(to.strategy.entry)
+    warm = to.strategy.warm_up
+    wanted = [(n, Direction.BUY if columns[n] is True and n + 1 >= warm else Direction.HOLD) for n, _ in said]
+    assert said == wanted
+    assert {direction for _, direction in said} == {Direction.BUY, Direction.HOLD}
+    assert to.strategy.other_pairs == {"ETHTRY"}
+
+
+def test_what_waits_for_another_pair_survives_a_record() -> None:
+    leads = of_pair("ETHTRY", CLOSE).previous() < of_pair("ETHTRY", CLOSE)
+    to = params(PositionRules(), leads)
+    early = around(1_000_000, ETH_TRY, candles=[candle(-1, 1_000_000)])
+    state = decide(DecisionState.at(standing().trading), snapshot(START, around(1_000_000), early), to, "cycle").state
+    assert state.waiting["BTCTRY"]["ETHTRY"] == (candle(-1, 1_000_000),)
+    again = read_beginning(to_text(Beginning, Beginning(to, state)))
+    assert (again.state, again.params) == (state, to)
