@@ -82,6 +82,12 @@ class ReadFailed(BtcbotError):
     )
 
 
+class KeyInDoubt(ReadFailed):
+    """Two private calls in a row were not let in. The one that may still be refused is kept for a cancel a while."""
+
+    next_step = "check the key, its permissions, IP allow-list and this machine's clock; it is asked again in a minute"
+
+
 class UsageError(BtcbotError):
     """The command line does not make sense."""
 

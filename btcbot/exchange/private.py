@@ -6,7 +6,7 @@ Live and monitor share it; which calls exist is decided by who imports `account`
 import asyncio
 import math
 
-from btcbot.domain.errors import KeyRefused
+from btcbot.domain.errors import KeyInDoubt, KeyRefused
 from btcbot.domain.events import Event
 from btcbot.domain.ports import Clock, Observer, Sleeper
 from btcbot.domain.profiles import CommonProfile
@@ -35,6 +35,7 @@ from btcbot.exchange.venue_clock import VenueClock
 
 UNAUTHORIZED_IN_A_ROW_MAX = 3
 FAILURES_IN_A_ROW_MAX = 3
+RESERVED_SECONDS = 60.0  # how long the last call that may be refused is a cancel's, before a read takes it
 UNAUTHORIZED, FORBIDDEN = 401, 403
 
 
@@ -58,6 +59,8 @@ class PrivateChannel:
         self._observer = observer
         self._was_let_in = False
         self._unauthorized_in_a_row = 0
+        self._unauthorized_at = 0.0
+        self._is_read_on_wire = False
         self._failures_in_a_row = 0
         self._must_measure = False
         self._reading = asyncio.Lock()
@@ -88,9 +91,13 @@ class PrivateChannel:
         return Warming(self._orders, pair, self._budgets, sleeper, self._observer)
 
     def obstacle(self, endpoint: Endpoint) -> str | None:
-        """Why a call that changes something should not even be tried now, or nothing (reliability I8, I9, I10)."""
-        if self._unauthorized_in_a_row >= UNAUTHORIZED_IN_A_ROW_MAX:
-            return str(PrivateCallsStopped(f"{self._unauthorized_in_a_row} private calls in a row were not let in"))
+        """Why a call that changes something should not even be tried now, or nothing (reliability I8, I9, I10).
+
+        Of the calls that may be refused in a row, the last is a cancel's: no submit takes it.
+        """
+        allowed = UNAUTHORIZED_IN_A_ROW_MAX - (endpoint is not Endpoint.CANCEL)
+        if self._unauthorized_in_a_row >= allowed:
+            return f"{self._unauthorized_in_a_row} private calls in a row were not let in"
         try:
             self._budgets.require_open(endpoint)
         except RateLimited as blocked:
@@ -124,7 +131,12 @@ class PrivateChannel:
                 await self._measure_clock()
                 while self._orders_under_way:  # another may have left between the end of the last and our turn
                     await self._no_order_under_way.wait()
-                answer = await self._signed(self._http, endpoint, "GET", path, query, None, READ_SECONDS)
+                self._require_open()  # an order that was waited for may have been refused
+                self._is_read_on_wire = True
+                try:
+                    answer = await self._signed(self._http, endpoint, "GET", path, query, None, READ_SECONDS)
+                finally:
+                    self._is_read_on_wire = False
             try:
                 return self._require_answer(endpoint, answer)
             except Unauthorized as error:
@@ -147,8 +159,12 @@ class PrivateChannel:
     ) -> HttpAnswer:
         """Sign and send exactly one submit or cancel, waiting for nothing before it.
 
-        Raises `StampsAhead` and `NotSent` before any byte left, `NoAnswer` or `NotTheExchange` when that is unknown.
+        No more are under way at once than may be refused in a row. Raises `StampsAhead` and `NotSent` before any byte
+        left, `NoAnswer` or `NotTheExchange` when that is unknown.
         """
+        under_way = self._orders_under_way + self._is_read_on_wire
+        if self._unauthorized_in_a_row + under_way >= UNAUTHORIZED_IN_A_ROW_MAX:
+            raise NotSent(f"{self._unauthorized_in_a_row} calls were not let in, {under_way} are under way")
         self._orders_under_way += 1
         self._no_order_under_way.clear()
         try:
@@ -195,6 +211,7 @@ class PrivateChannel:
             self._observer.observed(Event.RATE_LIMITED, endpoint=str(endpoint), seconds=blocked.seconds)
         elif is_unauthorized(answer.status, message):
             self._unauthorized_in_a_row += 1
+            self._unauthorized_at = self._venue_clock.monotonic()
             self._must_measure = self._must_measure or is_about_nonce(message)
             is_last = self._unauthorized_in_a_row == UNAUTHORIZED_IN_A_ROW_MAX
             self._observer.observed(
@@ -206,6 +223,13 @@ class PrivateChannel:
             self._was_let_in = True
 
     def _require_open(self) -> None:
+        """Whether a read may leave: never after too many refusals, and not while the last one is a cancel's."""
+        self._require_not_stopped()
+        is_last = self._unauthorized_in_a_row == UNAUTHORIZED_IN_A_ROW_MAX - 1
+        if is_last and self._venue_clock.monotonic() - self._unauthorized_at < RESERVED_SECONDS:
+            raise KeyInDoubt(f"{self._unauthorized_in_a_row} private calls in a row were not let in")
+
+    def _require_not_stopped(self) -> None:
         if self._unauthorized_in_a_row >= UNAUTHORIZED_IN_A_ROW_MAX:
             raise PrivateCallsStopped(f"{self._unauthorized_in_a_row} private calls in a row were not let in")
 
@@ -214,7 +238,7 @@ class PrivateChannel:
             self._budgets.require_open(endpoint)
         message = message_of(answer) or ""
         if is_unauthorized(answer.status, message):
-            self._require_open()
+            self._require_not_stopped()
             envelope_of(answer, endpoint)  # an HTML page with a 403 is not the exchange speaking
             if not self._was_let_in and not is_about_nonce(message):
                 raise KeyRefused(f"the exchange refused the API key: {snippet(message) or answer.status}")

@@ -94,6 +94,10 @@ class VenueClock:
             return self._clock.now()
         return sample.theirs + timedelta(seconds=self._clock.monotonic() - sample.monotonic)
 
+    def monotonic(self) -> float:
+        """Seconds of our own that never step: for waits, and for nothing that is told."""
+        return self._clock.monotonic()
+
     def now_ms(self) -> int:
         """Asked for every signature, and so without a `datetime` in between."""
         sample = self._sample

@@ -4,7 +4,7 @@ Whatever interrupts a send leaves the order in UNKNOWN: only the exchange's own 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from btcbot.domain.errors import TradeBlockedError
@@ -93,10 +93,16 @@ class OrderDesk:
         return order
 
     async def call_back(self, orders: Iterable[OrderRecord], reason: str, now: datetime) -> None:
-        """Take orders off the book, a few at a time; a cancel under way is repeated once it had its time."""
-        due = [order for order in orders if _is_due(order, now)]
-        for start in range(0, len(due), CANCELS_AT_ONCE):
-            await asyncio.gather(*(self.cancel(order, reason) for order in due[start : start + CANCELS_AT_ONCE]))
+        """Take orders off the book; a cancel under way is repeated once it had its time."""
+        await self.cancel_all([(order, reason) for order in orders if _is_due(order, now)])
+
+    async def cancel_all(self, wanted: Sequence[tuple[OrderRecord, str]]) -> None:
+        """The first alone: its answer says whether the key is let in. Then a few at a time."""
+        for order, reason in wanted[:1]:
+            await self.cancel(order, reason)
+        for start in range(1, len(wanted), CANCELS_AT_ONCE):
+            some = wanted[start : start + CANCELS_AT_ONCE]
+            await asyncio.gather(*(self.cancel(order, reason) for order, reason in some))
 
 
 def _is_due(order: OrderRecord, now: datetime) -> bool:

@@ -16,6 +16,7 @@ from btcbot.domain.errors import (
     ConfigurationError,
     ExchangeUnreachable,
     FenceLost,
+    KeyInDoubt,
     KeyRefused,
     OwnershipError,
     ReadFailed,
@@ -46,15 +47,16 @@ from btcbot.persistence.sqlite.errors import DatabaseBlocked
 from btcbot.persistence.sqlite.live_store import LiveStore
 from btcbot.persistence.sqlite.unit_of_work import CycleRecord, UnitOfWork
 from btcbot.services.breakers import breakers_of
-from btcbot.services.decision import CancelWish, CyclePlan, DecisionParams, decide, warm_up
+from btcbot.services.decision import CyclePlan, DecisionParams, decide, warm_up
 from btcbot.services.event_log import EventLog
 from btcbot.services.exit_patience import ExitPatience
 from btcbot.services.floors import keep_floors
 from btcbot.services.halting import Halting
 from btcbot.services.live_feed import Vitals
 from btcbot.services.off_record import OffRecordCancels
-from btcbot.services.order_desk import CANCELS_AT_ONCE, OrderDesk
+from btcbot.services.order_desk import OrderDesk
 from btcbot.services.reconciliation import Findings, Reconciler
+from btcbot.services.running import run_beside
 from btcbot.services.runtime import Runtime
 from btcbot.services.trading_book import TradingBook
 
@@ -69,6 +71,7 @@ SHUTDOWN_READING_SECONDS = 2.0
 SHUTDOWN_SUBMIT_SECONDS_MAX = 15.0
 SHUTDOWN_CANCEL_SECONDS = 20.0
 SHUTDOWN_PROOF_SECONDS = 1.0
+UNTENDED_AGAIN_SECONDS = 5.0
 UNTENDED_MAX = timedelta(seconds=30)  # how long orders of the process before may rest while we cannot begin
 
 
@@ -129,7 +132,6 @@ class RunLoopService:
         self._observer = parts.events
         self._stopping = asyncio.Event()
         self._under_way: set[asyncio.Timeout] = set()  # what a stop leaves a bounded time
-        self._began = parts.runtime.clock.monotonic()
         self._is_proving = False
         self._patience = ExitPatience(parts.runtime.clock, parts.events)
         self._woken = asyncio.Event()
@@ -164,7 +166,7 @@ class RunLoopService:
     async def run(self) -> None:
         """Wait for the exchange, take over, then cycle. Raises only what a restart or a person must settle."""
         try:
-            await self._get_ready()
+            await run_beside(self._get_ready(), (self._tend(),))
             while not self._stopping.is_set():
                 began = self._parts.runtime.clock.monotonic()
                 async with self._abandoned_at_stop("a cycle"):
@@ -254,7 +256,6 @@ class RunLoopService:
                     told = str(error)
                     self._observer.observed(Event.EXCHANGE_UNREACHABLE, detail=told, waits_seconds=WAIT_SECONDS)
                 self._report_vitals("waiting")
-                await self._tend()
                 await self._sleep(WAIT_SECONDS, self._parts.runtime.clock.monotonic())
             else:
                 if self._is_taken_over:
@@ -262,10 +263,11 @@ class RunLoopService:
                 return
 
     async def _tend(self) -> None:
-        """While nothing can be decided, nothing of the process before rests for longer than a moment."""
-        clock = self._parts.runtime.clock
-        if clock.monotonic() - self._began >= UNTENDED_MAX.total_seconds():
+        """Beside a start that takes long: nothing of the process before rests for longer than a moment."""
+        await self._parts.runtime.sleeper.sleep(UNTENDED_MAX.total_seconds())
+        while True:
             await self._call_back("the worker cannot begin")
+            await self._parts.runtime.sleeper.sleep(UNTENDED_AGAIN_SECONDS)
 
     async def _call_back(self, reason: str) -> None:
         """Cancels that depend on no decision. Whatever goes wrong with them is told, and tried again."""
@@ -397,7 +399,7 @@ class RunLoopService:
             self._halt(plan.halt_reason, "breaker")
         if plan.pause_reason is not None and not self._store.is_paused():
             self._pause(plan.pause_reason)
-        await self._cancel(plan.cancels)
+        await parts.desk.cancel_all([(self._book.get(wish.order_id), wish.reason) for wish in plan.cancels])
         self._prove_halted()
         sent = await self._send(plan.approved, snapshot.taken_at)
         self._finish(unit, snapshot, plan, sent)
@@ -416,13 +418,6 @@ class RunLoopService:
             working=len(self._book.state.trading.orders), equity=self._book.state.trading.equity,
             day_pnl=self._book.state.trading.day_pnl,
         )  # fmt: skip
-
-    async def _cancel(self, wishes: tuple[CancelWish, ...]) -> None:
-        """A few at a time: what is asked for at once may be turned away in a row (reliability I9)."""
-        desk = self._parts.desk
-        for start in range(0, len(wishes), CANCELS_AT_ONCE):
-            some = wishes[start : start + CANCELS_AT_ONCE]
-            await asyncio.gather(*(desk.cancel(self._book.get(wish.order_id), wish.reason) for wish in some))
 
     def _prove_halted(self) -> None:
         """Say once that a halt has taken everything off the book, as the exchange's own listings have it."""
@@ -470,6 +465,8 @@ class RunLoopService:
             self._halt(str(refusal), "exchange")
         except (ExchangeUnreachable, ReadFailed) as error:
             self._wait_for_answer(error)
+            if isinstance(error, KeyInDoubt):
+                await self._call_back("the key may soon not be let in any more")
         for alarm in self._parts.reconciler.alarms():
             self._halt(alarm, "reconciliation")
 

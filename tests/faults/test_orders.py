@@ -1,6 +1,8 @@
 """What can go wrong while an order is at the exchange, over the real client: fills, cancels, and other people."""
 
 import asyncio
+from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,12 +12,14 @@ import pytest
 from btcbot.domain.events import Event
 from btcbot.domain.orders.intents import Side
 from btcbot.domain.orders.labels import Label
+from btcbot.services.halting import write_halt_file
 from tests.faults.stage import ADDS, BTC, BUYS, TRY, stage
 from tests.unit.services.looping import HOLDS
 
 pytestmark = pytest.mark.looptime
 FAR = Decimal("0.9")
 SOON = timedelta(seconds=10)
+STOP_SECONDS = 45  # `stopwaitsecs` of live
 
 
 async def test_a_cancel_that_a_fill_overtakes(tmp_path: Path) -> None:
@@ -157,3 +161,93 @@ async def test_an_order_under_our_label_that_is_not_ours_halts_within_two_cycles
         await life.passes(30)
         assert life.states == ["canceled" if price == "0.9" else "filled"]
         await life.books_agree()
+
+
+async def test_a_key_that_is_refused_twice_calls_back_what_rests_with_the_third(tmp_path: Path) -> None:
+    """14: never more than three refusals in a row, and the last call that may be refused is a cancel's."""
+    async with stage(tmp_path) as shop, shop.life(HOLDS) as life:
+        await life.passes(2)
+        await life.places(Side.BUY, "0.001", await life.bid() * FAR)
+        await life.passes(8)
+        await shop.fault("unauthorized", count=2, match={"endpoint": "open_orders"})
+        await life.passes(20)
+        cancels = [line for line in await shop.record() if line["kind"] == "request" and line["method"] == "DELETE"]
+        assert len(cancels) == 1
+        assert (life.states, await shop.resting()) == (["canceled"], 0)
+        assert life.store.halt() is None
+        assert life.wiring.policy.blocks() == ()
+        await life.books_agree()
+
+
+async def test_fifty_orders_are_proven_gone_within_thirty_seconds_of_a_halt_file(tmp_path: Path) -> None:
+    """Ten cancels a second are allowed; nothing is submitted from the file on."""
+    async with stage(tmp_path, order_age_max=timedelta(hours=1)) as shop:
+        limits = replace(shop.profile.limits, open_orders_max=60, open_orders_per_instrument_max=60)
+        async with shop.life(HOLDS, limits=limits) as life:
+            await life.passes(2)
+            price = await life.bid() * FAR
+            for _ in range(50):
+                await life.places(Side.BUY, "0.00005", price)
+            await life.passes(8)
+            assert await shop.resting() == 50
+            write_halt_file(shop.profile.common.run_dir, "out")
+            order = await life.places(Side.BUY, "0.00005", price)
+            assert order is not None
+            assert str(order.state) == "not_sent", "at once"
+            await life.passes(30)
+            assert await shop.resting() == 0
+            assert Counter(life.states) == {"canceled": 50, "not_sent": 1}
+            assert Event.CANCELS_PROVEN in shop.ground.notes.names()
+            assert len(await shop.sent()) == 50
+
+
+@pytest.mark.parametrize("endpoint", ["open_orders", "balances"])
+async def test_a_stop_fits_the_supervisors_patience_though_reads_time_out(tmp_path: Path, endpoint: str) -> None:
+    """47: three tries of twenty seconds each are not waited for; what can be canceled is canceled."""
+    async with stage(tmp_path) as shop, shop.life(HOLDS) as life:
+        await life.passes(2)
+        await life.places(Side.BUY, "0.001", await life.bid() * FAR)
+        await life.passes(6)
+        await shop.fault("lost_request", match={"endpoint": endpoint})
+        await life.passes(8)
+        began = asyncio.get_running_loop().time()
+        await life.stops()
+        assert asyncio.get_running_loop().time() - began < STOP_SECONDS - 5
+        await shop.faults_end()
+        assert await shop.resting() == 0
+        if endpoint == "open_orders":
+            assert life.states == ["canceling"], "not proven, and said so"
+            assert Event.ORDERS_LEFT_OPEN in shop.ground.notes.names()
+
+
+async def test_a_stop_waits_for_the_answer_to_an_order_and_no_longer_than_it_may(tmp_path: Path) -> None:
+    async with stage(tmp_path) as shop, shop.life(BUYS) as life:
+        await shop.fault("drop_answer_after_accept", count=1, match={"endpoint": "submit"})
+        await life.passes(3)
+        assert life.states == ["sending"]
+        began = asyncio.get_running_loop().time()
+        life.service.stop()
+        await life.passes(1)
+        life.service.stop()
+        await life.task
+        assert asyncio.get_running_loop().time() - began < STOP_SECONDS - 5
+        assert life.states != ["sending"], "unknown at the least, and durable"
+
+
+async def test_orders_of_the_process_before_do_not_outlive_a_start_that_cannot_begin(tmp_path: Path) -> None:
+    """No candles, so nothing can be decided: what rests is called back all the same."""
+    async with stage(tmp_path, order_age_max=timedelta(minutes=10)) as shop:
+        async with shop.life(HOLDS) as life:
+            await life.passes(2)
+            await life.places(Side.BUY, "0.001", await life.bid() * FAR)
+            await life.passes(4)
+            await life.killed()
+        await shop.fault("html_everywhere", status=503, match={"endpoint": "graph"})
+        async with shop.life(HOLDS) as life:
+            await life.passes(60)
+            assert life.store.counts()["cycles"] <= 2
+            assert await shop.resting() == 0
+            await shop.faults_end()
+            await life.passes(60)
+            assert life.states == ["canceled"]
+            await life.books_agree()

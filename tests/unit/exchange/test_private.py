@@ -7,8 +7,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from btcbot.domain.errors import KeyRefused
+from btcbot.domain.errors import KeyInDoubt, KeyRefused
 from btcbot.domain.events import Event
+from btcbot.domain.orders.evidence import CancelReceipt, Silent
 from btcbot.exchange.cancel import CancelClient
 from btcbot.exchange.errors import (
     NoAnswer,
@@ -20,10 +21,12 @@ from btcbot.exchange.errors import (
     Unavailable,
 )
 from btcbot.exchange.limits import Endpoint
+from btcbot.exchange.private import RESERVED_SECONDS
 from tests.unit.exchange.builders import Bench, Handler, answering, document, failing, in_turn, saying
 
 BALANCES = answering("rest/balances.200.json")
 NONCE = answering("errors/unauthorized.invalid_nonce.401.json")
+RECEIPT = saying(200, '{"success":true,"message":"SUCCESS","code":0}')
 BAD_KEY = answering("errors/unauthorized.invalid_request.401.json")
 MAINTENANCE = answering("errors/system.maintenance.503.json")
 
@@ -96,6 +99,11 @@ async def test_after_three_401_in_a_row_nothing_private_leaves() -> None:
     with pytest.raises(Unauthorized):  # asked twice: about the nonce, and the clock was measured in between
         await read(bench)
     for _ in range(5):
+        with pytest.raises(KeyInDoubt):
+            await read(bench)
+    assert len(bench.requests) == 2, "the last one is a cancel's for a while"
+    bench.clock.elapsed += RESERVED_SECONDS
+    for _ in range(5):
         with pytest.raises(PrivateCallsStopped):
             await read(bench)
     assert len(bench.requests) == 3
@@ -104,10 +112,40 @@ async def test_after_three_401_in_a_row_nothing_private_leaves() -> None:
 
 
 @pytest.mark.looptime
+async def test_after_two_refusals_a_cancel_goes_out_and_opens_the_way_again() -> None:
+    """No submit and no read takes the last call that may be refused."""
+    bench = Bench(in_turn(BALANCES, BAD_KEY, BAD_KEY, RECEIPT, BALANCES))
+    await read(bench)
+    for _ in range(2):
+        with pytest.raises(Unauthorized):
+            await read(bench)
+    with pytest.raises(KeyInDoubt):
+        await read(bench)
+    assert bench.channel.obstacle(Endpoint.SUBMIT) is not None
+    assert bench.channel.obstacle(Endpoint.CANCEL) is None
+    assert isinstance(await CancelClient(bench.channel).cancel(77), CancelReceipt)
+    assert await read(bench) == 200
+    assert bench.channel.obstacle(Endpoint.SUBMIT) is None
+
+
+@pytest.mark.looptime
+async def test_however_many_cancels_leave_at_once_three_are_refused_at_most() -> None:
+    bench = Bench(in_turn(BALANCES, BAD_KEY))
+    await read(bench)
+    client = CancelClient(bench.channel)
+    receipts = await asyncio.gather(*(client.cancel(number) for number in range(20)))
+    assert all(isinstance(receipt, Silent) for receipt in receipts)
+    assert len(bench.requests) == 1 + 3
+    with pytest.raises(PrivateCallsStopped):
+        await read(bench)
+
+
+@pytest.mark.looptime
 async def test_a_success_between_them_begins_the_count_anew() -> None:
     bench = Bench(in_turn(BALANCES, BAD_KEY, BAD_KEY, BALANCES, BAD_KEY, BAD_KEY, BALANCES))
     outcomes = []
     for _ in range(7):
+        bench.clock.elapsed += RESERVED_SECONDS
         try:
             outcomes.append(await read(bench))
         except Unauthorized:
@@ -286,8 +324,8 @@ async def test_many_reads_at_once_with_a_bad_key_are_three_refusals_at_most() ->
     bench = Bench(in_turn(BALANCES, BAD_KEY))
     await read(bench)
     outcomes = await asyncio.gather(*(read(bench) for _ in range(8)), return_exceptions=True)
-    assert all(isinstance(outcome, Unauthorized | PrivateCallsStopped) for outcome in outcomes)
-    assert len(bench.requests) == 1 + 3
+    assert all(isinstance(outcome, Unauthorized | KeyInDoubt) for outcome in outcomes)
+    assert len(bench.requests) == 1 + 2
 
 
 @pytest.mark.looptime
@@ -297,6 +335,7 @@ async def test_a_page_that_is_not_the_exchange_s_begins_no_count_anew() -> None:
     bench = Bench(in_turn(BALANCES, BAD_KEY, BAD_KEY, page, BAD_KEY, BALANCES))
     await read(bench)
     for error in (Unauthorized, Unauthorized, NotTheExchange, PrivateCallsStopped, PrivateCallsStopped):
+        bench.clock.elapsed += RESERVED_SECONDS
         with pytest.raises(error):
             await read(bench)
     assert len(bench.requests) == 5
