@@ -257,10 +257,27 @@ class RunLoopService:
                     self._observer.observed(Event.EXCHANGE_UNREACHABLE, detail=told, waits_seconds=WAIT_SECONDS)
                 self._report_vitals("waiting")
                 await self._sleep(WAIT_SECONDS, self._parts.runtime.clock.monotonic())
+            except (BtcbotError, MemoryError, RecursionError):
+                raise
+            except Exception as defect:  # noqa: BLE001 - what rests is called back whatever a start stumbles over
+                self._readiness.waits_for = f"a start without a defect ({type(defect).__name__})"
+                await self._caught(defect)
+                self._report_vitals("waiting")
+                await self._sleep(WAIT_SECONDS, self._parts.runtime.clock.monotonic())
             else:
                 if self._is_taken_over:
                     self._observer.observed(Event.EXCHANGE_REACHED)
                 return
+
+    async def _caught(self, defect: Exception) -> None:
+        """Tell a mistake of ours; one that repeats itself halts, and a halt takes everything off the book."""
+        self._defects += 1
+        self._abort("defect", f"{type(defect).__name__}: {defect}")
+        self._observer.observed(Event.DEFECT_CAUGHT, error=defect, in_a_row=self._defects)
+        if self._defects >= DEFECTS_IN_A_ROW_MAX:
+            self._halt(f"{self._defects} cycles in a row ended in a defect ({type(defect).__name__})", "breaker")
+        if self._parts.halting.reason() is not None:
+            await self._call_back("trading is halted")
 
     async def _tend(self) -> None:
         """Beside a start that takes long: nothing of the process before rests for longer than a moment."""
@@ -338,15 +355,7 @@ class RunLoopService:
                 raise
             except Exception as defect:  # noqa: BLE001 - a defect must not end in a half-done cycle or a silent loop
                 unit.rollback()
-                self._defects += 1
-                self._abort("defect", f"{type(defect).__name__}: {defect}")
-                self._observer.observed(Event.DEFECT_CAUGHT, error=defect, in_a_row=self._defects)
-                if self._defects >= DEFECTS_IN_A_ROW_MAX:
-                    self._halt(
-                        f"{self._defects} cycles in a row ended in a defect ({type(defect).__name__})", "breaker"
-                    )
-                if self._parts.halting.reason() is not None:
-                    await self._call_back("trading is halted")
+                await self._caught(defect)
             else:
                 self._defects = 0
             finally:

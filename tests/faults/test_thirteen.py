@@ -107,9 +107,9 @@ async def test_not_found_for_a_seconds_old_order_at_restart(tmp_path: Path) -> N
             assert (life.states, len(await shop.accepted())) == (["sending"], 1)
             await life.killed()
         for view in ("lagging_orders", "lagging_trades"):
-            await shop.fault(view, seconds=6)
+            await shop.fault(view, seconds=12)
         async with shop.life() as life:
-            await life.passes(4)
+            await life.passes(7)
             assert life.states == ["unknown"]
             assert life.orders[0].absent_evidence > 0, "it was looked for, and not found"
             await life.passes(20)
@@ -285,7 +285,7 @@ async def test_an_exchange_that_lacks_the_lookup_of_single_orders(tmp_path: Path
     async with stage(tmp_path, order_age_max=timedelta(seconds=20)) as shop:
         await shop.fault("html_everywhere", status=503, match={"endpoint": "order"})
         async with shop.life(ADDS) as life:
-            await life.passes(65)
+            await life.passes(80)
             assert set(life.states) == {"filled"}
             assert await shop.sent() == [order.client_order_id for order in life.orders]
             assert life.store.halt() is None

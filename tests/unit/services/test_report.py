@@ -253,3 +253,43 @@ def test_what_was_typed_is_understood_or_refused(said: dict[str, object], tmp_pa
     assert read_wish(tmp_path, **usual, rates_file=None, compare_books=False).tax_rate == Decimal("0.0003")  # type: ignore[arg-type]
     with pytest.raises(UsageError):
         read_wish(tmp_path, **{**usual, **said}, rates_file=None, compare_books=False)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------------------------------ assigned coins
+
+
+@pytest.mark.parametrize("rows", [1, 20_000])
+def test_assigned_coins_are_lots_at_what_they_counted_as(
+    told: Told, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """Ten coins between a buy and its sales: first in, first out, they go last; nothing of the ledger differs."""
+    monkeypatch.setattr(reading, "SLICE_ROWS", rows)
+    told.assign("2026-03-01T15:00:00 BTCTRY 10 @ 110")
+    told.assign("2026-03-02T12:00:00 XRPTRY 5 @ 7")
+    told.book("6 2026-03-02T13:00:00 BTCTRY sell 4 @ 150 0 0")
+    made = report(told)
+    assert realised(made) == {"BTCTRY": 39 + 4 * (150 - 110), "ETHTRY": Decimal("-12.5"), "XRPTRY": 0}
+    assert {held.pair: (held.quantity, held.cost.in_try) for held in made.positions} == {
+        "BTCTRY": (6, 660), "ETHTRY": (3, Decimal("151.5")), "XRPTRY": (5, 35),
+    }  # fmt: skip
+    assert (made.oversold, made.differences, made.is_in_order, made.fills) == ((), (), True, 6)
+    by_day = report(told, Grouping.DAY)
+    assert sum(realised(by_day).values()) == made.total.realised.in_try
+    assert by_day.total.unrealised.in_try == made.total.unrealised.in_try
+
+
+def test_without_the_assignment_they_would_have_been_oversold(told: Told) -> None:
+    told.book("6 2026-03-02T13:00:00 BTCTRY sell 4 @ 150 0 0")
+    assert [each.quantity for each in report(told).oversold] == [4]
+
+
+def test_the_accounting_file_has_a_line_for_each_assignment(told: Told) -> None:
+    told.assign("2026-03-01T15:00:00 BTCTRY 10 @ 110")
+    told.book("6 2026-03-02T13:00:00 BTCTRY sell 4 @ 150 0 0")
+    rows = list(accounting_rows(wish(told)))
+    assert [row[0] for row in rows] == ["1", "ASSIGNED1", "2", "3", "4", "5", "6"]
+    given, sold = rows[1], rows[-1]
+    assert (given[5], given[6], given[14], given[17]) == ("assigned", 10, 1100, 12)
+    assert (sold[13], sold[14], sold[16], sold[17]) == ("ASSIGNED1x4", 440, 160, 6)
+    told.assign("2026-03-03T15:00:00 BTCTRY 1 @ 110")
+    assert [row[0] for row in accounting_rows(wish(told))][-1] == "ASSIGNED2"

@@ -62,6 +62,15 @@ class Told:
     def enter(self, kind: str, asset: str, number: str, source: str, at: str = iso_utc(OPENED)) -> None:
         self.insert("ledger", kind=kind, asset=asset, number=number, source=source, at=at, booked_at=at)
 
+    def assign(self, line: str) -> None:
+        """`time pair quantity @ price`."""
+        at, pair, quantity, _, price = line.split()
+        time = iso_utc(datetime.fromisoformat(at).replace(tzinfo=UTC))
+        self.insert(
+            "assignments", epoch=1, pair=pair, base=pair[:-3], quote="TRY", quantity=quantity, price=price,
+            reason="mine", by="operator", at=time,
+        )  # fmt: skip
+
     def see(self, at: str, **mids: str) -> None:
         """A snapshot with one tight book for each pair."""
         taken_at = iso_utc(datetime.fromisoformat(at).replace(tzinfo=UTC))
