@@ -464,7 +464,7 @@ def entries_within_hour(view: RiskView) -> int:
 
 def _is_sane(number: Decimal) -> bool:
     """Each level of each book is asked: text no longer than the limit has no more digits, and costs a sixth to make."""
-    if not (number.is_finite() and 0 < number <= NUMBER_MAX):
+    if not (number.is_finite() and ZERO < number <= NUMBER_MAX):  # an int would be made a Decimal each time
         return False
     return len(str(number)) <= DIGITS_MAX or len(number.as_tuple().digits) <= DIGITS_MAX
 

@@ -40,8 +40,10 @@ def entry_quote(view: RiskView, market: MarketView, notional: Amount) -> Quote |
     return quote if quote is not None and quote.quantity > 0 else None
 
 
-def exit_quote(view: RiskView, market: MarketView, wanted: Decimal | None = None) -> Quote | None:
-    """Sell all that is held and not promised to another exit, or so much of it as is wanted.
+def exit_quote(
+    view: RiskView, market: MarketView, wanted: Decimal | None = None, price_min: Decimal | None = None
+) -> Quote | None:
+    """Sell all that is held and not promised to another exit, or so much of it as is wanted, at no lower price.
 
     It goes to the highest bids that fill it, none below the collar, and never to an entry of ours that still rests:
     only bids above that count. Nothing is returned when there is no such bid, or not one whole lot to sell.
@@ -52,7 +54,7 @@ def exit_quote(view: RiskView, market: MarketView, wanted: Decimal | None = None
     quote = None
     taken = ZERO
     for price, level in _bids_within_collar(view, market):
-        if own is not None and price <= own:
+        if (own is not None and price <= own) or (price_min is not None and level.price < price_min):
             break
         quote = Quote(price, quantity)
         taken += level.quantity

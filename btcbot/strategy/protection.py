@@ -275,6 +275,7 @@ class Sale:
 
     keeps: Decimal
     reason: str
+    price_min: Decimal | None = None  # what it is worth it at; a way out that protects has none
 
     @property
     def is_whole(self) -> bool:
@@ -346,7 +347,8 @@ class PositionRules:
             yield Sale(ZERO, f"held since {stay.opened_at.isoformat()}, {self.holding.longest} is the longest")
         if self.take_profit is not None and (kept := self.take_profit.keeps(stay, bid)) is not None:
             keeps, rung = kept
-            yield Sale(keeps, f"the bid {plain(bid)} is {plain(rung.gain)} above cost: {plain(keeps)} is kept")
+            reason = f"the bid {plain(bid)} is {plain(rung.gain)} above cost: {plain(keeps)} is kept"
+            yield Sale(keeps, reason, round_ratio(stay.paid * (1 + rung.gain), stay.bought))
 
 
 NO_RULES = PositionRules()

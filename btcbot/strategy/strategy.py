@@ -51,13 +51,18 @@ class Strategy:
     code: Code | None = None
     interval: timedelta | None = None  # of the candles; whoever looks at a longer one needs to know it
     _program: Program = field(init=False, repr=False, compare=False)
+    _distance_at: int | None = field(init=False, repr=False, compare=False)  # asked for at every reading
+    _part_out_at: int | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.sizing, RiskToStop) and not self.rules.has_stop:
             raise ValueError("sizing by the risk to the stop needs a stop: a stop loss, an indicator or trailing stop")
         if self.rules.pace is not None and self.rules.pace.budget.asset != self.notional.asset:
             raise ValueError("the budget and the notional are amounts of one asset")
-        object.__setattr__(self, "_program", Program(*self._roots()))
+        program, stop, part_out = Program(*self._roots()), self.rules.indicator_stop, self.rules.scale_out
+        object.__setattr__(self, "_program", program)
+        object.__setattr__(self, "_distance_at", None if stop is None else program.place_of(stop.distance))
+        object.__setattr__(self, "_part_out_at", None if part_out is None else program.place_of(part_out.when))
 
     @property
     def warm_up(self) -> int:
@@ -132,15 +137,15 @@ class Strategy:
 
     def stop_distance(self, state: IndicatorState) -> float | None:
         """The indicator stop's own number, where there is one."""
-        stop = self.rules.indicator_stop
-        return None if stop is None else self._number(state, stop.distance)
+        value = None if self._distance_at is None else state.program.values[self._distance_at]
+        return None if value is None else float(value)
 
     def wants_part_out(self, state: IndicatorState) -> Ratio | None:
         """The share to sell by the last candle, if it says so."""
         rule = self.rules.scale_out
-        if rule is None or not self.is_warm(state) or self._program.value(state.program, rule.when) is not True:
+        if rule is None or self._part_out_at is None or state.program.values[self._part_out_at] is not True:
             return None
-        return rule.share
+        return rule.share if self.is_warm(state) else None
 
     def grid_reference(self, state: IndicatorState) -> float | None:
         """Where the grid's rungs hang while nothing is held; nothing before the warm-up."""

@@ -67,7 +67,7 @@ def sell(moment: Moment, pair: str, sale: Sale) -> None:
         return
     if is_dust(instrument, sellable - wanted, bid):
         wanted = sellable  # what would be left could not be sold on its own
-    quote = exit_quote(view, market, wanted)
+    quote = exit_quote(view, market, wanted, sale.price_min)
     if quote is None:
         moment.note(pair, f"sell not tried, {_why_no_quote(view, bid)}")
         return

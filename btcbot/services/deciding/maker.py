@@ -121,7 +121,7 @@ def _sell(moment: Moment, pair: str, market: MarketView, price: Price) -> None:
     sellable = view.sellable(instrument.base)
     if is_dust(instrument, sellable, price) or not _is_within_collar(view, price):
         return
-    quote = _part(market, price, sellable, size(moment, view).number)
+    quote = _part(market, price, sellable, moment.params.strategy.notional.number)
     if quote is not None:
         moment.judge(moment.intent(market, Side.SELL, Purpose.EXIT, quote))
 

@@ -100,13 +100,13 @@ def _pause_if_volatile(moment: Moment, pair: str) -> None:
 
 
 def _raise_floor(moment: Moment, pair: str, bid: Decimal) -> None:
-    """What the position rules make of this bid; the state keeps a floor only where it is a higher one."""
+    """What the position rules make of this bid, where it is higher than before."""
     held = moment.state.trading.instrument(pair)
     if held.position <= 0 or not held.stay.is_open:
         return
     strategy = moment.params.strategy
     floor = strategy.rules.floor(held.stay, bid, strategy.stop_distance(moment.indicators(pair)))
-    if floor is not None:
+    if floor is not None and (held.stay.floor is None or floor > held.stay.floor):
         moment.state = moment.state.after(FloorRaised(pair, floor))
 
 
@@ -184,5 +184,6 @@ def _defect_of(candle: Candle) -> Reason | None:
 
 
 def candle_age(moment: Moment, pair: str) -> timedelta:
-    """Since the last candle that was taken in closed."""
-    return moment.now - moment.state.candles_seen[pair] - moment.params.candle_interval
+    """Since the last candle that was taken in closed; beyond every limit where there was none."""
+    seen = moment.state.candles_seen.get(pair)
+    return timedelta.max if seen is None else moment.now - seen - moment.params.candle_interval

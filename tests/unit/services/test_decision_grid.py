@@ -183,3 +183,11 @@ def test_a_reference_that_is_no_price_hangs_no_rung(reference: float, monkeypatc
     monkeypatch.setattr(type(to.strategy), "grid_reference", lambda *_: reference)
     plan = decide(standing_with(to), snapshot(after(0), around(1_000_100)), to, "cycle")
     assert plan.verdicts == ()
+
+
+def test_a_grid_that_holds_without_any_candle_still_sells_and_buys_nothing() -> None:
+    to = grid()
+    bare = DecisionState.at(standing(FillBooked(fill(quantity="0.001", price="990000"))).trading)
+    plan = decide(bare, snapshot(after(0), around(990_100)), to, "cycle")
+    assert quoted(plan, Side.SELL) == ["999900"]
+    assert quoted(plan, Side.BUY) == []

@@ -157,6 +157,11 @@ def test_a_ladder_sells_a_rung_at_a_time_and_the_rest_stays_protected() -> None:
     assert sold(decided(to, around(940_100), state=state, seconds=5)) == ("0.001", "940000")
 
 
+def test_a_rung_is_not_sold_below_its_price_for_want_of_bids() -> None:
+    thin = market(bids=levels("0.0001 @ 1020000", "5 @ 1010000"), asks=levels("1 @ 1020100"))
+    assert sold(decided(params(replace(STOP, take_profit=LADDER)), thin)) == ("0.001", "1020000")
+
+
 def test_a_rung_that_is_promised_already_is_not_sold_twice() -> None:
     to = params(replace(STOP, take_profit=LADDER))
     resting = OrderChanged(order(side=Side.SELL, quantity="0.001", price="1020000"))
