@@ -19,9 +19,11 @@ def _plain() -> typer.Typer:
 
 app = _plain()
 sandbox = _plain()
+risk = _plain()
 app.add_typer(sandbox, name="sandbox")
 strategies = _plain()
 app.add_typer(strategies, name="strategies")
+app.add_typer(risk, name="risk")
 
 StrategyName = Annotated[str, typer.Argument(metavar="NAME|MODULE:NAME", help="As BTCBOT_STRATEGY has it.")]
 StrategyParamsText = Annotated[
@@ -262,6 +264,34 @@ def explain(
     from btcbot.cli.explain import explain as tell
 
     return conclude(lambda desk: tell(desk, word, db, as_json=as_json), "explain", is_worker=False)
+
+
+@risk.callback(invoke_without_command=True)
+def show_risk(
+    context: typer.Context,
+    db: Annotated[str | None, typer.Option("--db", metavar="PATH", help="Else this role's STATE_DB_PATH.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one line of JSON.")] = False,
+) -> int:
+    """Say how far every limit is used and what would be refused now; `what-if` judges an order that nobody made."""
+    if context.invoked_subcommand is not None:
+        return OK
+    from btcbot.cli.risk import risk as show
+
+    return conclude(lambda desk: show(desk, db, as_json=as_json), "risk", is_worker=False)
+
+
+@risk.command("what-if")
+def judge_what_if(
+    words: Annotated[
+        list[str], typer.Argument(metavar="SIDE PAIR QUANTITY @ PRICE", help="As in: BUY BTCTRY 0.001 @ 2500000.")
+    ],
+    db: Annotated[str | None, typer.Option("--db", metavar="PATH", help="Else this role's STATE_DB_PATH.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one line of JSON.")] = False,
+) -> int:
+    """Say what every rule of the gate makes of this order now; exits 0 approved, 1 refused. Nothing is sent."""
+    from btcbot.cli.risk import what_if
+
+    return conclude(lambda desk: what_if(desk, words, db, as_json=as_json), "risk", is_worker=False)
 
 
 @app.command()

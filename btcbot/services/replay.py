@@ -40,6 +40,7 @@ class Decided:
     params: DecisionParams
     snapshot: MarketSnapshot
     plan: CyclePlan
+    after: DecisionState  # what the cycle left to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ class _Player:
         plan = decide(_after(self._state, inputs.before), snapshot, self._params, cycle.cycle_id)
         self._state = _after(plan.state, inputs.after)
         differences = (*_differences(records, plan), *_standing_differences(records, self._state.trading))
-        return Replayed(cycle.id, cycle.cycle_id, Decided(self._params, snapshot, plan), differences)
+        return Replayed(cycle.id, cycle.cycle_id, Decided(self._params, snapshot, plan, self._state), differences)
 
 
 def _code_is_missing(code: Code) -> str:
