@@ -15,7 +15,7 @@ from types import MappingProxyType
 from btcbot.domain.errors import BtcbotError, ConfigurationError
 from btcbot.domain.events import Event
 from btcbot.domain.instruments import Instrument
-from btcbot.domain.market import Candle, MarketSnapshot, MarketView
+from btcbot.domain.market import Book, Candle, MarketSnapshot, MarketView
 from btcbot.domain.ports import Clock, Observer, Sleeper
 from btcbot.domain.profiles import Endpoints, Role
 from btcbot.exchange.limits import Budgets
@@ -35,6 +35,7 @@ CANDLE_DELAY = timedelta(seconds=2)  # the exchange needs a moment to write the 
 CANDLE_MARGIN_SECONDS = 0.5  # asked for a little later still
 CANDLE_TRIES_MAX = 4
 CANDLE_RETRY_SECONDS = 3.0
+NO_BOOK = Book((), ())
 
 
 class MarketData:
@@ -51,12 +52,15 @@ class MarketData:
         observer: Observer,
         *,
         renew_seconds: float = RENEW_SECONDS,
+        watched: tuple[str, ...] = (),
     ) -> None:
+        """Of `watched` pairs only candles are kept; they stand in snapshots and nowhere else."""
         self._minutes = candle_interval // timedelta(minutes=1)
         if timedelta(minutes=self._minutes) != candle_interval or self._minutes not in RESOLUTIONS_MINUTES:
             raise ConfigurationError(f"candles of {candle_interval} are not offered by the exchange")
         self._public = public
         self._pairs = pairs
+        self._watched = watched
         self._interval = candle_interval
         self._clock = clock
         self._sleeper = sleeper
@@ -64,7 +68,7 @@ class MarketData:
         self._venue_clock = VenueClock(public, clock)
         self._watch = LevelWatch()
         self._books = {pair: PairBook(partial(self._watch.see, pair)) for pair in pairs}
-        self._series = {pair: CandleSeries(candle_interval) for pair in pairs}
+        self._series = {pair: CandleSeries(candle_interval) for pair in (*pairs, *watched)}
         self._feed = BookFeed(ws_url, self._books, clock, sleeper, observer, renew_seconds=renew_seconds)
         self._instruments: dict[str, Instrument] = {}
         self._info_at = 0.0
@@ -82,17 +86,22 @@ class MarketData:
         observer: Observer,
         *,
         role: Role = Role.LIVE,
+        watched: tuple[str, ...] = (),
     ) -> "MarketData":
         """Own connections, and the rate budget of a role. Nothing is sent yet."""
         public = PublicClient.connect(endpoints, Budgets(role, clock), observer)
         renew_seconds = RENEW_SECONDS if role is Role.LIVE else RENEW_SECONDS + RENEW_STAGGER_SECONDS
         return cls(
-            public, endpoints.ws_url, pairs, candle_interval, clock, sleeper, observer, renew_seconds=renew_seconds
-        )
+            public, endpoints.ws_url, pairs, candle_interval, clock, sleeper, observer, renew_seconds=renew_seconds,
+            watched=watched,
+        )  # fmt: skip
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:
-        return MappingProxyType(self._instruments)
+        """Of the pairs that are traded."""
+        return MappingProxyType(
+            {pair: instrument for pair, instrument in self._instruments.items() if pair in self._books}
+        )
 
     @property
     def last_offset(self) -> ClockOffset | None:
@@ -109,6 +118,9 @@ class MarketData:
         missing = [pair for pair in self._pairs if pair not in self._instruments]
         if missing:
             raise ConfigurationError(f"BTCBOT_PAIRS names {', '.join(missing)}, which the exchange does not list")
+        unknown = [pair for pair in self._watched if pair not in self._instruments]
+        if unknown:
+            raise ConfigurationError(f"the strategy looks at {', '.join(unknown)}, which the exchange does not list")
         for pair in self._pairs:
             await self._read_book(pair)
         self._started.set()
@@ -149,6 +161,11 @@ class MarketData:
             views[pair] = MarketView(
                 instrument, known.book, known.age, candles, known.is_gapped, known.still_for, rules_age
             )
+        for pair in self._watched:
+            instrument = self._instruments.get(pair)
+            if instrument is not None:
+                candles = self._series[pair].after(candles_after.get(pair))
+                views[pair] = MarketView(instrument, NO_BOOK, timedelta(), candles, is_gapped=False)
         return MarketSnapshot(self._clock.now(), views)
 
     def ages(self) -> Mapping[str, timedelta]:
@@ -170,7 +187,7 @@ class MarketData:
     # ------------------------------------------------------------------------------------------- rules
 
     async def _read_info(self) -> None:
-        listed = await self._public.instruments(self._pairs)
+        listed = await self._public.instruments((*self._pairs, *self._watched))
         gone = {
             pair: replace(instrument, is_trading=False)
             for pair, instrument in self._instruments.items()
@@ -221,7 +238,7 @@ class MarketData:
     async def _take_candles(self) -> None:
         """Ask for what is missing. A candle that stays away was perhaps not traded: the next one will tell."""
         for _ in range(CANDLE_TRIES_MAX):
-            missing = [pair for pair in self._pairs if self._series[pair].misses(self._settled())]
+            missing = [pair for pair, series in self._series.items() if series.misses(self._settled())]
             if not missing:
                 return
             for pair in missing:

@@ -176,10 +176,11 @@ class _Run:
         self._clock = _SteppedClock()
         self._market = CandleMarket(list(self._histories.values()), listings, model)
         self._instruments = {pair: instrument_of(listings[pair]) for pair in self._histories}
-        warm = {pair: each.candles[: params.strategy.warm_up] for pair, each in self._histories.items()}
-        if any(len(each.candles) <= params.strategy.warm_up + 1 for each in self._histories.values()):
+        needed = max(params.history.values())
+        warm = {pair: each.candles[:needed] for pair, each in self._histories.items()}
+        if any(len(each.candles) <= needed + 1 for each in self._histories.values()):
             raise HistoryTooShort(
-                f"{params.strategy.name} warms up on {params.strategy.warm_up} candles, and the shortest recording has "
+                f"{params.strategy.name} warms up on {needed} candles, and the shortest recording has "
                 f"{min(len(each.candles) for each in self._histories.values())}"
             )
         self._starts_at = max(candles[-1].opened_at + params.candle_interval for candles in warm.values())

@@ -23,6 +23,7 @@ from btcbot.simulation.generator import CHARACTERS
 from btcbot.simulation.listings import Listing
 from btcbot.simulation.replay import recorded_listing
 from btcbot.strategy.registry import REGISTRY, build_strategy
+from btcbot.strategy.strategy import Strategy
 
 ORDER_AGE_MAX = timedelta(seconds=60)  # as in the shipped profile
 PRICE_DECIMALS_MAX = 8
@@ -53,15 +54,27 @@ def tried(request: Request) -> Results:
     if others:
         raise UsageError(f"{', '.join(others)} is not quoted in {currency}, which the capital is given in")
     params = DecisionParams(
-        strategy=build_strategy(request.strategy, currency),
+        strategy=_over(build_strategy(request.strategy, currency), *intervals),
         pairs=tuple(sorted(listings)),
         limits=request.limits,
-        candle_interval=intervals.pop(),
+        candle_interval=next(iter(intervals)),
         order_age_max=ORDER_AGE_MAX,
         fee_ratio=fee_ratio,
     )
+    if params.watched_only:
+        missing = ", ".join(params.watched_only)
+        raise UsageError(
+            f"{params.strategy.name} looks at {missing} as well: give the recordings with --data PAIR=FILE"
+        )
     run = run_backtest(request.histories, listings, params, request.capital, request.model)
     return results_of(run, fee_ratio, request.rates)
+
+
+def _over(strategy: Strategy, interval: timedelta) -> Strategy:
+    try:
+        return strategy.over(interval)
+    except ValueError as error:
+        raise UsageError(f"{strategy.name} cannot be asked on these candles: {error}") from error
 
 
 def to_its_end(request: Request) -> Request:

@@ -21,7 +21,14 @@ from btcbot.services.deciding.cancels import cancels_wanted
 from btcbot.services.deciding.entries import buy, by_priority
 from btcbot.services.deciding.exits import sales_wanted, sell, stop_levels
 from btcbot.services.deciding.maker import quote_grid
-from btcbot.services.deciding.market import has_unvalued_positions, take_candles, take_reading, turn_day, warm_up
+from btcbot.services.deciding.market import (
+    has_unvalued_positions,
+    take_candles,
+    take_reading,
+    take_watched,
+    turn_day,
+    warm_up,
+)
 from btcbot.services.deciding.moment import Moment
 from btcbot.services.deciding.plan import (
     DEFAULT_STOP,
@@ -41,7 +48,8 @@ __all__ = [
 def decide(state: DecisionState, snapshot: MarketSnapshot, params: DecisionParams, cycle_id: str) -> CyclePlan:
     """One decision. Pure and total: bad data gives refusals and notes, never an exception."""
     moment = Moment(state, snapshot, params, cycle_id)
-    stepped = take_candles(moment)
+    take_watched(moment)
+    stepped = tuple(pair for pair in moment.pairs if take_candles(moment, pair))
     for pair in moment.pairs:
         take_reading(moment, pair)
     turn_day(moment)
@@ -85,7 +93,7 @@ def _signal(moment: Moment, pair: str) -> Signal:
     """What the last candle said; it is worked out once, when the candle comes."""
     strategy, indicators = moment.params.strategy, moment.indicators(pair)
     if not strategy.is_warm(indicators):
-        moment.note(pair, f"warming up, {indicators.candles} of {strategy.warm_up} candles")
+        moment.note(pair, f"warming up, {strategy.warming(indicators)}")
     said = indicators.said
     if said.failure is not None:
         moment.note(pair, f"no entry, on_candle failed {said.failures_in_a_row} times in a row: {said.failure}")

@@ -119,7 +119,7 @@ async def check_live(profile: LiveProfile, runtime: Runtime, observer: Observer,
         lock.release()
     require_key_of(common.run_dir, common.credentials.key, Role.LIVE)
     policy = TradingArmedPolicy(profile, lambda: "this is only a check")
-    market, execution = connect_exchange(profile, policy, runtime, observer)
+    market, execution = connect_exchange(profile, policy, runtime, observer, params.watched_only)
     try:
         await market.start()
         require_one_currency(market.instruments, profile.limits.currency)
@@ -219,7 +219,7 @@ async def _serve(
     profile: LiveProfile, runtime: Runtime, store: LiveStore, wiring: LiveWiring, observer: Observer
 ) -> None:
     run_dir = profile.common.run_dir
-    market, execution = connect_exchange(profile, wiring.policy, runtime, observer)
+    market, execution = connect_exchange(profile, wiring.policy, runtime, observer, wiring.watched)
     feed = FeedServer(run_dir / FEED_SOCKET, LiveFeed(store, wiring.vitals, runtime.clock), observer, runtime.sleeper)
     parts = wiring.parts(market, execution, feed.notify)
     service = RunLoopService(parts, wiring.readiness)

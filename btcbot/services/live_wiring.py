@@ -100,13 +100,21 @@ def _bookings(history: TradingHistory) -> Iterator[StateEvent]:
 
 
 def connect_exchange(
-    profile: LiveProfile, policy: TradingArmedPolicy, runtime: Runtime, observer: Observer
+    profile: LiveProfile,
+    policy: TradingArmedPolicy,
+    runtime: Runtime,
+    observer: Observer,
+    watched: tuple[str, ...] = (),
 ) -> tuple[MarketData, ExecutionSet]:
-    """The two clients, each with its own connections and budgets. Nothing is sent yet."""
+    """The two clients, each with its own connections and budgets. Nothing is sent yet.
+
+    Of pairs that are only watched the market shows candles, and nothing else.
+    """
     common = profile.common
     market = MarketData.connect(
-        common.endpoints, common.pairs, common.candle_interval, runtime.clock, runtime.sleeper, observer
-    )
+        common.endpoints, common.pairs, common.candle_interval, runtime.clock, runtime.sleeper, observer,
+        watched=watched,
+    )  # fmt: skip
     return market, connect_execution(profile, policy, runtime.clock, runtime.sleeper, observer)
 
 
@@ -133,7 +141,7 @@ def _params(profile: LiveProfile, strategy: Strategy) -> DecisionParams:
             fee_ratio=published_ratio(profile.limits.currency),
             default_stop=StopLoss(profile.default_stop_ratio),
         )
-        warm_up, others = params.strategy.warm_up, params.strategy.other_pairs
+        warm_up = params.strategy.warm_up
     except ValueError as error:
         raise ConfigurationError(f"{strategy.name} does not fit BTCBOT_CANDLE_INTERVAL: {error}") from error
     if warm_up > KEPT_MAX:
@@ -141,8 +149,6 @@ def _params(profile: LiveProfile, strategy: Strategy) -> DecisionParams:
             f"{strategy.name} needs {warm_up} candles to warm up, and {KEPT_MAX} are kept: choose shorter periods or a "
             "longer BTCBOT_CANDLE_INTERVAL"
         )
-    if missing := sorted(others - set(common.pairs)):
-        raise ConfigurationError(f"{strategy.name} looks at {', '.join(missing)}, which BTCBOT_PAIRS does not name")
     return params
 
 
@@ -157,6 +163,7 @@ class LiveWiring:
         self._runtime = runtime
         self._store = store
         self._observer = events
+        self.watched = params.watched_only
         self.readiness = Readiness()
         self.halting = Halting(store, profile.common.run_dir, events)
         self.policy = TradingArmedPolicy(profile, self._blocked_by)

@@ -54,7 +54,7 @@ async def _placed(
     halted = wiring.halting.reason()
     if halted is not None:
         return (Finding("far order", Verdict.NOT_ASKED, f"trading is halted: {halted}"),)
-    market, execution = connect_exchange(profile, wiring.policy, runtime, events)
+    market, execution = connect_exchange(profile, wiring.policy, runtime, events, wiring.watched)
     parts = wiring.parts(market, execution, lambda: None)
     service = RunLoopService(parts, wiring.readiness)
     try:

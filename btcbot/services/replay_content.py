@@ -7,7 +7,7 @@ it holds their ends, which no difference inside can leave untouched for long.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -71,8 +71,18 @@ def _state(state: DecisionState) -> list[object]:
         {pair: _indicators(each) for pair, each in sorted(state.indicators.items())},
         {pair: _moment(seen) for pair, seen in sorted(state.candles_seen.items())},
         _by_name(state.suspects),
-        {pair: [len(candles) for candles in others.values()] for pair, others in sorted(state.waiting.items())},
+        *_watching(state),
     ]
+
+
+def _watching(state: DecisionState) -> Iterator[list[object]]:
+    """Nothing, where the strategy looks at no other pair."""
+    watching = state.watching
+    if watching.seen or watching.held_back:
+        yield [
+            {pair: _moment(seen) for pair, seen in sorted(watching.seen.items())},
+            {pair: [_moment(candle.opened_at) for candle in held] for pair, held in sorted(watching.held_back.items())},
+        ]
 
 
 def _indicators(state: IndicatorState) -> list[object]:

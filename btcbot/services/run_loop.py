@@ -315,10 +315,7 @@ class RunLoopService:
             if not self._is_mismatched or findings.halt_reason is not None:
                 break
             await parts.runtime.sleeper.sleep(WAIT_SECONDS)
-        warm = {
-            pair: await parts.market.backfill(pair, parts.params.strategy.warm_up)
-            for pair in parts.profile.common.pairs
-        }
+        warm = {pair: await parts.market.backfill(pair, candles) for pair, candles in parts.params.history.items()}
         self._book.state = warm_up(self._book.state, warm, parts.params)
         self._observer.observed(Event.WARM_UP_COMPLETED, candles={pair: len(candles) for pair, candles in warm.items()})
         self._is_taken_over = True

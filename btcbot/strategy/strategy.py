@@ -5,7 +5,7 @@ do not suffice, code that is asked once for each closed candle.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,7 +14,7 @@ from btcbot.domain.money import Amount, Ratio
 from btcbot.domain.signals import Direction, Signal
 from btcbot.strategy.code import NOTHING_SAID, Code, Number, Said, ask
 from btcbot.strategy.grid import Grid
-from btcbot.strategy.language import CLOSE, NO_OTHERS, CandlesByPair, Condition, Program, ProgramState, Series
+from btcbot.strategy.language import CLOSE, NO_OTHERS, OWN, CandlesByPair, Condition, Program, ProgramState, Series
 from btcbot.strategy.protection import NO_RULES, PositionRules
 from btcbot.strategy.sizing import FIXED, RiskToStop, Sizing, VolatilityTarget, wished_notional
 
@@ -70,12 +70,17 @@ class Strategy:
 
         Raises `ValueError` where the expressions look at a timeframe that the interval does not fit into.
         """
-        return max(0 if self.code is None else self.code.candles, *self._program.needs(self.interval).values())
+        return max(self.own_history, *self.watched.values(), 0)
+
+    @property
+    def own_history(self) -> int:
+        """Closed candles of the pair itself to be seen before a signal may be trusted."""
+        return max(0 if self.code is None else self.code.candles, self._program.needs(self.interval)[OWN])
 
     @property
     def other_pairs(self) -> frozenset[str]:
         """Pairs whose candles are looked at whatever pair is decided on."""
-        return frozenset(pair for pair in self._program.needs(self.interval) if pair is not None)
+        return frozenset(self.watched)
 
     def _roots(self) -> Iterator[Series | Condition]:
         yield from (self.entry, self.exit)
@@ -88,6 +93,16 @@ class Strategy:
         if self.grid is not None:
             yield self.grid.reference
 
+    @property
+    def watched(self) -> Mapping[str, int]:
+        """The other pairs whose candles it looks at, and how many of each must have been seen."""
+        return {pair: candles for pair, candles in self._program.needs(self.interval).items() if pair is not None}
+
+    def over(self, interval: timedelta) -> "Strategy":
+        """The same over candles of this interval. Raises `ValueError` where a timeframe of its is not made of them."""
+        self._program.needs(interval)
+        return self if interval == self.interval else replace(self, interval=interval)
+
     def initial(self) -> IndicatorState:
         return IndicatorState(self._program.initial())
 
@@ -96,7 +111,7 @@ class Strategy:
     ) -> IndicatorState:
         """What is remembered after one more closed candle; code is asked once it is warm. Pure if the code is.
 
-        `others` are the candles of other pairs that closed since the last step and not later than this one.
+        `others` holds the candles of watched pairs that closed since the last step and not later than this one.
         """
         program = self._program.step(state.program, candle, self.interval, others)
         if self.code is None:
@@ -110,6 +125,12 @@ class Strategy:
     def is_warm(self, state: IndicatorState) -> bool:
         looks_at = 0 if self.code is None else self.code.candles
         return state.candles >= looks_at and self._program.is_warm(state.program, self.interval)
+
+    def warming(self, state: IndicatorState) -> str:
+        """How far the warm-up has come."""
+        seen = self._program.seen(state.program)
+        others = (f"{min(seen[pair], candles)} of {candles} of {pair}" for pair, candles in self.watched.items())
+        return ", ".join((f"{min(state.candles, self.own_history)} of {self.own_history} candles", *others))
 
     def numbers(self, state: IndicatorState) -> Mapping[str, Number]:
         """What the last candle made of each series that is shown."""

@@ -8,7 +8,7 @@ from btcbot.domain.orders.intents import Purpose, Side
 from btcbot.domain.signals import Direction, Signal
 from btcbot.risk.sizing import entry_quote, is_dust
 from btcbot.risk.view import RiskView
-from btcbot.services.deciding.exits import SIGNAL_INTERVALS_MAX
+from btcbot.services.deciding.candles import SIGNAL_INTERVALS_MAX
 from btcbot.services.deciding.market import candle_age
 from btcbot.services.deciding.moment import Moment
 

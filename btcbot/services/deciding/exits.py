@@ -12,11 +12,10 @@ from btcbot.domain.orders.intents import Purpose, Side
 from btcbot.domain.signals import Direction, Signal
 from btcbot.risk.sizing import exit_quote, is_dust, own_bid
 from btcbot.risk.view import RiskView
+from btcbot.services.deciding.candles import SIGNAL_INTERVALS_MAX
 from btcbot.services.deciding.market import candle_age
 from btcbot.services.deciding.moment import Moment
 from btcbot.strategy.protection import Sale
-
-SIGNAL_INTERVALS_MAX = 2  # a signal to enter, or to sell a part, is acted on for so many candle intervals
 
 
 def stop_levels(moment: Moment) -> Mapping[str, Decimal]:

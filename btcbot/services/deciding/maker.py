@@ -11,8 +11,8 @@ from btcbot.domain.orders.intents import Purpose, Side
 from btcbot.domain.orders.records import OrderRecord
 from btcbot.risk.sizing import Quote, is_dust, resting_buy, resting_sell
 from btcbot.risk.view import RiskView
+from btcbot.services.deciding.candles import SIGNAL_INTERVALS_MAX
 from btcbot.services.deciding.entries import rules_objection, size
-from btcbot.services.deciding.exits import SIGNAL_INTERVALS_MAX
 from btcbot.services.deciding.market import candle_age
 from btcbot.services.deciding.moment import Moment
 from btcbot.strategy.grid import Grid

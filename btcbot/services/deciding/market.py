@@ -2,55 +2,63 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from btcbot.domain.market import Candle
 from btcbot.domain.money import plain
 from btcbot.domain.state import DayTurned, FloorRaised, MarkSeen, VolatilityPaused
-from btcbot.risk import reasons
-from btcbot.risk.reasons import Reason
 from btcbot.risk.rules import price_has_not_jumped
+from btcbot.services.deciding.candles import with_candles, with_watched
 from btcbot.services.deciding.moment import Moment
 from btcbot.services.deciding.plan import DecisionParams, DecisionState
-from btcbot.strategy.language import NO_OTHERS, CandlesByPair
-
-CANDLES_WAITING_MAX = 1_500  # of one pair that another waits with
 
 
 def warm_up(
     state: DecisionState, candles_by_pair: Mapping[str, Sequence[Candle]], params: DecisionParams
 ) -> DecisionState:
-    """Bring the indicators up to date with closed candles, oldest first, before the first decision."""
-    state = _handed_out(state, candles_by_pair, params)
-    for pair in sorted(candles_by_pair):
-        state, _ = _with_candles(state, pair, candles_by_pair[pair], params)
+    """Bring the indicators up to date with closed candles, oldest first, before the first decision.
+
+    Candles that look at another pair's which is not there yet are held back for the first decision.
+    """
+    for pair in params.strategy.watched:
+        state, _ = with_watched(state, pair, candles_by_pair.get(pair, ()), params)
+    for pair in sorted(set(candles_by_pair) & set(params.pairs)):
+        state, _ = with_candles(state, pair, candles_by_pair[pair], params, None)
     return state
 
 
-def take_candles(moment: Moment) -> tuple[str, ...]:
-    """Step the indicators over what closed since; the pairs for which there was anything."""
-    closed: dict[str, tuple[Candle, ...]] = {}
-    interval = moment.params.candle_interval
-    for pair in moment.pairs:
+def take_watched(moment: Moment) -> None:
+    """Keep what closed of the pairs that the strategy looks at, before ours are taken in."""
+    for pair in moment.params.strategy.watched:
         market = moment.snapshot.views.get(pair)
-        if market is None or not market.new_candles:
-            continue
-        closed[pair] = tuple(candle for candle in market.new_candles if candle.opened_at + interval <= moment.now)
-        if len(closed[pair]) < len(market.new_candles):
-            running = len(market.new_candles) - len(closed[pair])
-            moment.note(pair, f"{running} candles have not closed yet by our clock")
-    moment.state = _handed_out(moment.state, closed, moment.params)
-    stepped = []
-    for pair, candles in closed.items():
-        before = moment.state.candles_seen.get(pair)
-        moment.state, notes = _with_candles(moment.state, pair, candles, moment.params)
-        for note in notes:
-            moment.note(pair, note)
-        if moment.state.candles_seen.get(pair) != before:
-            stepped.append(pair)
-    return tuple(stepped)
+        if market is not None and market.new_candles:
+            closed = _closed(moment, market.new_candles)
+            moment.state, notes = with_watched(moment.state, pair, closed, moment.params)
+            for note in notes:
+                moment.note(pair, note)
+
+
+def take_candles(moment: Moment, pair: str) -> bool:
+    """Step the indicators over what closed since; whether there was anything."""
+    market = moment.snapshot.views.get(pair)
+    offered = () if market is None else market.new_candles
+    if not offered and not moment.state.watching.held_back.get(pair):
+        return False
+    before = moment.state.candles_seen.get(pair)
+    closed = _closed(moment, offered)
+    if len(closed) < len(offered):
+        moment.note(pair, f"{len(offered) - len(closed)} candles have not closed yet by our clock")
+    moment.state, notes = with_candles(moment.state, pair, closed, moment.params, moment.now)
+    for note in notes:
+        moment.note(pair, note)
+    return moment.state.candles_seen.get(pair) != before
+
+
+def _closed(moment: Moment, candles: Sequence[Candle]) -> tuple[Candle, ...]:
+    interval = moment.params.candle_interval
+    return tuple(candle for candle in candles if candle.opened_at + interval <= moment.now)
 
 
 def take_reading(moment: Moment, pair: str) -> None:
@@ -108,79 +116,6 @@ def _raise_floor(moment: Moment, pair: str, bid: Decimal) -> None:
     floor = strategy.rules.floor(held.stay, bid, strategy.stop_distance(moment.indicators(pair)))
     if floor is not None and (held.stay.floor is None or floor > held.stay.floor):
         moment.state = moment.state.after(FloorRaised(pair, floor))
-
-
-def _handed_out(
-    state: DecisionState, candles_by_pair: Mapping[str, Sequence[Candle]], params: DecisionParams
-) -> DecisionState:
-    """What other pairs look at, laid ready for each of them."""
-    news = {}
-    for pair in params.strategy.other_pairs & candles_by_pair.keys():
-        seen = state.candles_seen.get(pair)
-        fresh = (each for each in candles_by_pair[pair] if seen is None or each.opened_at > seen)
-        news[pair] = tuple(candle for candle in fresh if _defect_of(candle) is None)
-    if not news:
-        return state
-    waiting = {}
-    for looker in sorted(params.pairs):
-        before = state.waiting.get(looker, {})
-        laid = {pair: (*before.get(pair, ()), *candles)[-CANDLES_WAITING_MAX:] for pair, candles in news.items()}
-        waiting[looker] = {**before, **laid}
-    return replace(state, waiting=waiting)
-
-
-def _with_candles(
-    state: DecisionState, pair: str, candles: Sequence[Candle], params: DecisionParams
-) -> tuple[DecisionState, tuple[str, ...]]:
-    """The indicators after these candles. One that is older than the last, repeated or malformed changes nothing."""
-    strategy = params.strategy
-    indicators = state.indicators.get(pair, strategy.initial())
-    seen = state.candles_seen.get(pair)
-    waiting = state.waiting.get(pair, {})
-    notes: list[str] = []
-    for candle in candles:
-        if seen is not None and candle.opened_at <= seen:
-            continue
-        if seen is not None and candle.opened_at - seen > params.candle_interval:
-            notes.append(f"no candles between {seen.isoformat()} and {candle.opened_at.isoformat()}")
-        seen = candle.opened_at
-        defect = _defect_of(candle)
-        if defect is None:
-            others, waiting = _split(waiting, seen)
-            indicators = strategy.step(pair, indicators, candle, others)
-        else:
-            notes.append(f"the candle of {seen.isoformat()} was left out: {defect}")
-    if seen is None:
-        return state, ()
-    state = replace(
-        state,
-        indicators={**state.indicators, pair: indicators},
-        candles_seen={**state.candles_seen, pair: seen},
-        signals={**state.signals, pair: strategy.signal(pair, indicators)},
-    )
-    if waiting:
-        state = replace(state, waiting={**state.waiting, pair: waiting})
-    return state, tuple(notes)
-
-
-def _split(waiting: CandlesByPair, until: datetime) -> tuple[CandlesByPair, Mapping[str, tuple[Candle, ...]]]:
-    """The candles that are not younger, to be handed over, and those that go on waiting."""
-    if not waiting:
-        return NO_OTHERS, {}
-    due = {pair: tuple(each for each in candles if each.opened_at <= until) for pair, candles in waiting.items()}
-    return due, {pair: tuple(candles)[len(due[pair]) :] for pair, candles in waiting.items()}
-
-
-def _defect_of(candle: Candle) -> Reason | None:
-    """Why a candle cannot be one."""
-    numbers = (candle.open, candle.high, candle.low, candle.close)
-    if not all(number.is_finite() and number > 0 for number in numbers):
-        return reasons.CandleMalformed("a price is not a positive number")
-    if not (candle.volume.is_finite() and candle.volume >= 0):
-        return reasons.CandleMalformed("its volume is not a number from zero up")
-    if candle.high < max(numbers) or candle.low > min(numbers):
-        return reasons.CandleMalformed("its high or low is inside its body")
-    return None
 
 
 def candle_age(moment: Moment, pair: str) -> timedelta:

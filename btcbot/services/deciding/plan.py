@@ -20,6 +20,17 @@ DEFAULT_STOP = StopLoss(Ratio(Decimal("0.2")))
 
 
 @dataclass(frozen=True, slots=True)
+class Watching:
+    """Candles that wait to be taken in together: ours with those of the other pairs that the strategy looks at."""
+
+    seen: Mapping[str, datetime] = field(default_factory=dict)  # when the last candle of a watched pair opened
+    held_back: Mapping[str, tuple[Candle, ...]] = field(
+        default_factory=dict
+    )  # of ours, until what they look at is there
+    waiting: Mapping[str, Mapping[str, tuple[Candle, ...]]] = field(default_factory=dict)  # of others, for ours to come
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionState:
     """All that one decision carries to the next. The journal rebuilds `trading`, a backfill the rest."""
 
@@ -28,8 +39,7 @@ class DecisionState:
     candles_seen: Mapping[str, datetime]  # when the last candle taken in opened
     suspects: Mapping[str, Decimal]  # a jumped mid that the next reading must confirm
     signals: Mapping[str, Signal] = field(default_factory=dict)  # what the last candle of each pair said
-    # Candles of pairs that the strategy looks at from each pair, until that pair has a candle that is not older.
-    waiting: Mapping[str, Mapping[str, tuple[Candle, ...]]] = field(default_factory=dict)
+    watching: Watching = field(default_factory=Watching)
 
     @classmethod
     def at(cls, trading: TradingState) -> "DecisionState":
@@ -51,10 +61,19 @@ class DecisionParams:
     default_stop: StopLoss = DEFAULT_STOP  # of a position for which the strategy declares no stop
 
     def __post_init__(self) -> None:
-        """The strategy is told the candles' interval. Raises `ValueError` where a timeframe does not fit into it."""
-        if self.strategy.interval != self.candle_interval:
-            object.__setattr__(self, "strategy", replace(self.strategy, interval=self.candle_interval))
-        assert self.strategy.warm_up >= 0, "what does not fit is found when it is asked for"
+        """Raises `ValueError` where the strategy cannot be asked on candles of this interval."""
+        object.__setattr__(self, "strategy", self.strategy.over(self.candle_interval))
+
+    @property
+    def history(self) -> Mapping[str, int]:
+        """How many closed candles of each pair, watched ones included, are to be seen before the first decision."""
+        watched = self.strategy.watched
+        return {**watched, **{pair: max(self.strategy.own_history, watched.get(pair, 0)) for pair in self.pairs}}
+
+    @property
+    def watched_only(self) -> tuple[str, ...]:
+        """Pairs that the strategy looks at and that are not traded."""
+        return tuple(sorted(set(self.strategy.watched) - set(self.pairs)))
 
 
 @dataclass(frozen=True, slots=True)

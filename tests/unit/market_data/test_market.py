@@ -149,13 +149,15 @@ class Exchange:
 
 
 class Scene:
-    def __init__(self, pairs: tuple[str, ...]) -> None:
+    def __init__(self, pairs: tuple[str, ...], watched: tuple[str, ...]) -> None:
         self.exchange = Exchange()
         self.time = LoopTime()
         self.observer = Remembering()
         http = Http("https://api.example.test", httpx.MockTransport(self.exchange.answer))
         public = PublicClient(http, http, Budgets(Role.LIVE, self.time), self.observer)
-        self.market = MarketData(public, "ws://exchange.test", pairs, MINUTE, self.time, self.time, self.observer)
+        self.market = MarketData(
+            public, "ws://exchange.test", pairs, MINUTE, self.time, self.time, self.observer, watched=watched
+        )
 
     def view(self) -> MarketView:
         return self.market.snapshot({}).views[PAIR]
@@ -165,8 +167,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def playing(*, starts: bool = True, pairs: tuple[str, ...] = (PAIR,)) -> AsyncIterator[Scene]:
-    scene = Scene(pairs)
+async def playing(
+    *, starts: bool = True, pairs: tuple[str, ...] = (PAIR,), watched: tuple[str, ...] = ()
+) -> AsyncIterator[Scene]:
+    scene = Scene(pairs, watched)
     with memory_network():
         async with serve(scene.exchange.serve, ping_interval=None, close_timeout=1):
             if starts:
@@ -397,6 +401,25 @@ async def test_a_pair_that_is_not_listed_is_an_error_of_the_settings() -> None:
             await scene.market.start()
         assert scene.market.snapshot({}).views == {}
         assert scene.market.ages() == {}
+
+
+async def test_a_watched_pair_has_candles_and_nothing_else() -> None:
+    """Whatever it is quoted in: it is not traded."""
+    async with playing(watched=("ETHUSDT",)) as scene:
+        (last,) = await scene.market.backfill("ETHUSDT", 1)
+        after = {"ETHUSDT": last.opened_at}
+        await until(lambda: bool(scene.market.snapshot(after).views["ETHUSDT"].new_candles))
+        view = scene.market.snapshot(after).views["ETHUSDT"]
+        assert view.new_candles[0].opened_at == last.opened_at + MINUTE
+        assert (view.book.bids, view.book.asks) == ((), ())
+        assert set(scene.market.instruments) == set(scene.market.ages()) == {"BTCTRY"}
+
+
+async def test_a_watched_pair_that_is_not_listed_is_an_error_of_the_strategy() -> None:
+    async with playing(starts=False, watched=("NOPETRY",)) as scene:
+        with pytest.raises(ConfigurationError, match="the strategy looks at NOPETRY"):
+            await scene.market.start()
+        assert scene.market.snapshot({}).views == {}
 
 
 async def test_a_start_may_be_tried_again() -> None:

@@ -403,6 +403,6 @@ def test_what_waits_for_another_pair_survives_a_record() -> None:
     to = params(PositionRules(), leads)
     early = around(1_000_000, ETH_TRY, candles=[candle(-1, 1_000_000)])
     state = decide(DecisionState.at(standing().trading), snapshot(START, around(1_000_000), early), to, "cycle").state
-    assert state.waiting["BTCTRY"]["ETHTRY"] == (candle(-1, 1_000_000),)
+    assert state.watching.waiting["BTCTRY"]["ETHTRY"] == (candle(-1, 1_000_000),)
     again = read_beginning(to_text(Beginning, Beginning(to, state)))
     assert (again.state, again.params) == (state, to)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from btcbot.domain.state import EntriesCounted
 from btcbot.persistence.sqlite.unit_of_work import UnitOfWork
 from btcbot.services.halting import write_halt_file
 from btcbot.services.run_loop import DEFECTS_IN_A_ROW_MAX, WAIT_SECONDS
+from btcbot.strategy.language import CLOSE, crosses_above, of_pair, on_timeframe, sma
 from tests.unit.services.looping import BUYS, GUARDED, Worker, worker
 from tests.unit.services.world import LIMITS, PAIR
 
@@ -362,3 +364,12 @@ async def test_a_crossed_stop_sends_the_exit_before_anything_is_asked(tmp_path: 
         assert work.exchange.reads, "the exchange is asked afterwards"
         assert len(work.execution.submits) == 2
         await work.stops(task)
+
+
+async def test_the_start_fetches_exactly_what_the_strategy_needs_of_each_pair(tmp_path: Path) -> None:
+    level = of_pair("USDTTRY", sma(CLOSE, 20))
+    with worker(tmp_path, replace(BUYS, entry=crosses_above(on_timeframe(timedelta(minutes=5), CLOSE), level))) as one:
+        await one.service.take_over()
+        (candles,) = (fields["candles"] for event, fields in one.witness.seen if event is Event.WARM_UP_COMPLETED)
+        assert candles == {"BTCTRY": 5 + 4 + 1, "USDTTRY": 20 + 1}
+        assert one.parts.params.strategy.is_warm(one.parts.book.state.indicators["BTCTRY"])
