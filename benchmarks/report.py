@@ -37,6 +37,7 @@ PROGRAMS = (
     Program("live_memory.py"),
     Program("engine.py"),
     Program("decisions.py"),
+    Program("indicators.py"),
     Program("commits.py"),
     Program("startup.py"),
     Program("space.py"),

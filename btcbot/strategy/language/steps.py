@@ -226,7 +226,8 @@ def exact_past(source: int, slot: int, depth: int) -> Step:
             items.append(0)
             memory[slot] = (items, end + 1, depth, 0, scale)
             return
-        number, finer = whole(value)
+        number, denominator = value.as_integer_ratio()  # `whole`, without the call
+        finer = denominator.bit_length() - 1
         if finer > scale:
             items, end = [item << (finer - scale) for item in items[end - depth : end]], depth
             scale = finer
