@@ -22,7 +22,10 @@ LOOKING = Strategy(
     amount("1500 TRY"), False, (("trend", TREND),),
 )  # fmt: skip
 ASKED = Request(
-    StrategyChoice("looking", ()), (walk(1), walk(2, pair="ETHTRY")), amount("20000 TRY"), shipped_limits(TRY)
+    StrategyChoice("looking", ()),
+    (walk(1), walk(2, pair="ETHTRY")),
+    amount("20000 TRY"),
+    shipped_limits(TRY, ["BTCTRY", "ETHTRY"]),
 )
 
 

@@ -117,8 +117,7 @@ PRICES = st.one_of(st.decimals("0.01", "100000", places=2), st.sampled_from(["1"
 
 BARS = st.tuples(PRICES, PRICES, PRICES, PRICES, st.integers(0, 10**6), st.sampled_from([1, 1, 1, 2, 7]))
 HISTORIES = st.tuples(st.integers(0, 5), st.lists(BARS, max_size=30)).map(lambda drawn: history(*drawn))
-# On a busy machine an expression takes long to draw and to try.
-WHATEVER = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+WHATEVER = settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine an expression takes long to draw
 
 
 def history(minute: int, drawn: list[tuple[Decimal, Decimal, Decimal, Decimal, int, int]]) -> list[Candle]:
