@@ -68,7 +68,8 @@ def test_an_event_is_read_back_as_it_was(event: StateEvent) -> None:
     text = to_text(StateEvent, event)
     again = _read(text)
     assert again == event
-    assert repr(again) == repr(event), "a zero more or less is another text somewhere"
+    if not isinstance(event, TicksLearnt):  # a set is shown in the order in which it was made
+        assert repr(again) == repr(event), "a zero more or less is another text somewhere"
     assert to_text(StateEvent, again) == text
 
 
