@@ -210,7 +210,7 @@ def test_a_strategy_is_asked_on_candles_of_the_interval_that_is_traded_on() -> N
     longer = Strategy(
         "longer", on_timeframe(timedelta(hours=1), CLOSE) > 1.0, CLOSE < 0.0, amount("1 TRY"), False, ()
     )  # fmt: skip
-    assert longer.warm_up == 60 + 59
+    assert longer.over(MINUTE).warm_up == 60 + 59
     assert replace(PARAMS, strategy=longer, candle_interval=timedelta(minutes=15)).strategy.warm_up == 4 + 3
     with pytest.raises(ValueError, match="not made of whole candles"):
         replace(PARAMS, strategy=longer, candle_interval=timedelta(hours=4))
