@@ -7,7 +7,7 @@ each of them.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from tests.faults.places import EACH_ROLE, OWNED, REFUSED_UNTOUCHED, STOOD_STILL, THIRTEEN
+from tests.faults.places import EACH_ROLE, OWNED, REFUSED_EXIT, REFUSED_UNTOUCHED, STOOD_STILL, THIRTEEN
 from tests.faults.row import Row
 from tests.faults.rows_of_machines import MACHINES
 from tests.faults.rows_of_orders import ORDERS
@@ -41,6 +41,7 @@ SHARED: Mapping[str, str] = {
     STOOD_STILL: "a process and a machine that stand still look alike from inside",
     REFUSED_UNTOUCHED: "flipped bits, links and dropped triggers are cases of it",
     EACH_ROLE: "both roles refuse in it",
+    REFUSED_EXIT: "what the exchange does not take is tried with growing pauses, whatever it is refused for",
     f"{OWNED}::test_a_log_that_is_missing_is_missed":
         "a log that was deleted and one that was not copied are missing alike",
 }  # fmt: skip

@@ -56,6 +56,8 @@ MACHINES: Mapping[int, Row] = {
         f"{LOOP}::test_a_stop_in_the_middle_of_a_cycle_sends_nothing_more",
         f"{LOOP}::test_a_stop_cancels_entries_and_proves_it",
         f"{LOOP}::test_a_stop_ends_the_wait_for_the_exchange",
+        f"{FAULTS}/test_orders.py::test_a_stop_fits_the_supervisors_patience_though_reads_time_out",
+        f"{FAULTS}/test_orders.py::test_a_stop_waits_for_the_answer_to_an_order_and_no_longer_than_it_may",
     )),
     48: Row("a second signal", "changes nothing", (f"{THIRTEEN}::test_sigterm_between_send_and_commit",)),
     49: Row("stopped for minutes, then continued", "nothing is sent on what is old; the fence is asked", (
@@ -73,14 +75,17 @@ MACHINES: Mapping[int, Row] = {
     52: Row("an exception in any callback", "the cycle is left out and counted; no half of it is kept", (
         CALLBACK, f"{LOOP}::test_a_cycle_that_fails_leaves_no_record_and_the_journal_knows_what_left",
         f"{LOOP}::test_defects_in_a_row_halt_and_one_alone_does_not",
-    ), missing="a strategy that always raises halts, but then no cycle gets as far as calling resting orders back"),
+        f"{FAULTS}/test_orders.py::test_a_strategy_that_always_raises_leaves_nothing_on_the_book",
+    )),
     53: Row("no memory, or recursion without end", "the process ends with an error; the books as after a kill", (
-        INTERRUPTED,
-    ), missing="it counts as a defect of a cycle and halts after three; the process goes on"),
+        INTERRUPTED, f"{FAULTS}/test_orders.py::test_without_memory_or_without_end_the_process_ends",
+    )),
     54: Row("a task dies and nobody awaits it", "told, and nothing goes on without it", (
         f"{FAULTS}/test_processes.py::test_a_helper_that_fails_ends_the_process_with_its_error",
         f"{LOGS}::test_warnings_and_what_the_event_loop_reports_are_defects_and_libraries_report",
-    ), missing="a task that nobody awaits is told, and halts nothing"),
+        f"{FAULTS}/test_processes.py::test_an_error_that_nobody_awaits_is_told_and_halts",
+        f"{FAULTS}/test_processes.py::test_a_callback_that_raises_halts_and_a_broken_connection_does_not",
+    )),
     55: Row("power fails, and the end of the log is torn", "every acknowledged commit, and no half of another", (
         f"{DISK}::test_a_torn_log_has_every_acknowledged_commit_and_no_half_of_another",
         f"{OWNED}::test_a_torn_log_loses_only_what_was_never_acknowledged",
@@ -167,7 +172,11 @@ MACHINES: Mapping[int, Row] = {
     93: Row("somebody else trades with the key", "noticed, and trading halts", (
         f"{FAULTS}/test_processes.py::test_somebody_else_who_trades_with_the_same_key_is_noticed",
         f"{ACCOUNT}::test_an_order_of_ours_without_a_row_is_adopted_and_halts",
-    ), missing="within the reconciliation period and five readings, not within two cycles"),
+        f"{FAULTS}/test_orders.py::test_an_order_under_our_label_that_is_not_ours_halts_within_two_cycles",
+        f"{FAULTS}/test_orders.py::test_an_order_by_hand_is_told_within_two_cycles",
+        f"{ACCOUNT}::test_an_order_of_another_btcbot_that_begins_beside_us_is_an_alarm",
+        f"{ACCOUNT}::test_everybody_elses_order_is_seen_within_two_watches_without_any_of_ours",
+    )),
     94: Row("a lock file of a process that is gone", "it may start, and knows that the end was not orderly", (
         f"{TWO}::test_a_killed_holder_is_followed_at_once",
         f"{LOCKS}::test_nobody_is_refused_for_a_holder_that_was_killed",

@@ -12,7 +12,9 @@ from tests.faults.places import (
     LIFE,
     LOOP,
     NO_RESEND,
+    OPERATORS,
     RECONCILING,
+    REFUSED_EXIT,
     SUBMITS,
     THIRTEEN,
     UNIT,
@@ -68,7 +70,9 @@ ORDERS: Mapping[int, Row] = {
         f"{LIFE}[13 turned down although it was placed]",
         f"{RECONCILING}::test_what_was_rejected_and_turns_up_is_adopted_and_halts",
     )),
-    14: Row("the key is refused", "not accepted, confirmed by looking; after three nothing private is sent", (
+    14: Row("the key is refused", "not accepted, confirmed by looking; the third call is a cancel's, and the last", (
+        f"{FAULTS}/test_orders.py::test_a_key_that_is_refused_twice_calls_back_what_rests_with_the_third",
+        f"{UNIT}/exchange/test_private.py::test_however_many_cancels_leave_at_once_three_are_refused_at_most",
         f"{SUBMITS}[14 a refused key]", f"{ANSWERS}[401]", f"{ANSWERS}[403 html]",
         f"{UNIT}/exchange/test_submit.py::test_nothing_is_admitted_after_three_401_in_a_row",
         f"{LOOP}::test_a_key_refused_while_running_halts",
@@ -118,11 +122,16 @@ ORDERS: Mapping[int, Row] = {
     26: Row("the looking up fails", "no answer is not absence", (
         f"{RECONCILING}::test_a_reading_that_failed_is_not_evidence_and_changes_nothing",
         f"{RECONCILING}::test_a_reading_that_began_before_the_last_word_is_not_evidence",
-    ), missing="while the lookup of single orders fails, an end is not concluded from listings and trades"),
+        f"{ACCOUNT}::test_without_the_lookup_of_single_orders_the_list_of_all_orders_concludes",
+        f"{THIRTEEN}::test_an_exchange_that_lacks_the_lookup_of_single_orders",
+    )),
     27: Row("two orders under one label", "both are counted, and trading halts", (
         f"{FAULTS}/test_submits.py::test_two_orders_under_one_label_halt",
+        f"{FAULTS}/test_submits.py::test_the_trades_of_two_orders_under_one_label_are_all_booked",
+        f"{ACCOUNT}::test_two_orders_under_one_label_are_an_alarm",
         f"{ACCOUNT}::test_two_orders_under_the_label_of_an_unknown_one_are_an_alarm_as_well",
-    ), missing="the second order is not counted: its trades are never booked, so the ledger cannot agree again"),
+        f"{ACCOUNT}::test_trades_of_two_orders_under_one_label_are_booked_to_their_own",
+    )),
     28: Row("too many requests while looking up", "it waits; the other pairs go on", (
         f"{ACCOUNT}::test_one_pair_that_cannot_be_read_does_not_hide_the_others",
         f"{UNIT}/exchange/test_private.py::test_inside_a_block_nothing_leaves",
@@ -146,7 +155,10 @@ ORDERS: Mapping[int, Row] = {
     )),
     34: Row("closed before its trades are listed", "over when they add up", (
         f"{LIFE}[34 closed before its trades are listed]",
-    ), missing="where all listings lag behind the balances for more than five readings, the difference halts"),
+        f"{FAULTS}/test_orders.py::test_listings_that_are_a_minute_and_a_half_late",
+        f"{ACCOUNT}::test_what_a_working_order_may_have_done_is_waited_for_and_not_for_ever",
+        f"{ACCOUNT}::test_a_withdrawal_beside_a_working_order_is_not_its_doing",
+    )),
     35: Row("a trade comes twice", "one row", (
         f"{LIFE}[35 a trade that comes twice counts once]",
         f"{UNIT}/persistence/test_live_store.py::test_a_trade_is_booked_once_whoever_claims_it",
@@ -175,9 +187,10 @@ ORDERS: Mapping[int, Row] = {
     42: Row("another fee, or in another currency", "the ledger stays exact, and somebody is told", (
         f"{UNIT}/domain/test_fees.py::test_a_higher_rate_counts_at_once_and_stays_as_long_as_it_is_remembered",
         f"{RECONCILING}::test_trades_of_an_order_are_booked_to_the_ledger_once",
-    ), missing="nobody is told of another rate or currency"),
+        f"{OPERATORS}::test_another_fee_is_told_once_and_the_ledger_is_exact",
+    )),
     43: Row("less is left than can be sold", "left alone, without trying again and again", (
         f"{DECISION}::test_dust_is_left_alone_and_counts_as_flat",
-        f"{UNIT}/risk/test_sizing.py::test_dust_is_what_cannot_be_sold_alone",
+        f"{UNIT}/risk/test_sizing.py::test_dust_is_what_cannot_be_sold_alone", REFUSED_EXIT,
     )),
 }  # fmt: skip

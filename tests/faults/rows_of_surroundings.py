@@ -10,7 +10,9 @@ from tests.faults.places import (
     LOGS,
     LOOP,
     MARKET,
+    OPERATORS,
     REFUSALS,
+    REFUSED_EXIT,
     SETTINGS,
     STOOD_STILL,
     UNIT,
@@ -71,8 +73,8 @@ SURROUNDINGS: Mapping[int, Row] = {
     )),
     88: Row("a pair is suspended while we hold it", "no entry, and no loop of exits", (
         f"{UNIT}/exchange/test_public.py::test_a_pair_that_we_cannot_trade_is_not_trading",
-        f"{UNIT}/risk/test_gate.py::test_each_rule_flips_a_verdict_alone",
-    ), missing="an exit that the exchange refuses is tried again in every cycle"),
+        f"{UNIT}/risk/test_gate.py::test_each_rule_flips_a_verdict_alone", REFUSED_EXIT,
+    )),
     89: Row("hours of maintenance", "it waits, and goes on after a reconciliation", (
         f"{LOOP}::test_while_the_exchange_does_not_answer_nothing_is_sent_and_cycles_go_on",
         f"{UNIT}/exchange/test_private.py::test_maintenance_is_one_under_any_status_and_three_of_it_pause_placing",
@@ -110,6 +112,9 @@ SURROUNDINGS: Mapping[int, Row] = {
         f"{UNIT}/dashboard/test_page.py::test_only_reading_is_allowed",
         f"{UNIT}/dashboard/test_page.py::test_only_loopback_names_are_answered",
     )),
-    112: Row("armed under other settings than before", "refused", (),
-        missing="what an order was armed under is kept with it, and compared with nothing"),
+    112: Row("armed under other settings than before", "no entry on the real exchange until a person resumes", (
+        f"{OPERATORS}::test_changed_settings_make_no_entries_on_the_real_exchange_until_a_resume",
+        f"{OPERATORS}::test_on_loopback_and_by_setting_a_changed_configuration_goes_on",
+        f"{OPERATORS}::test_no_bit_of_what_was_agreed_to_may_differ",
+    )),
 }  # fmt: skip

@@ -231,14 +231,18 @@ async def test_an_exit_of_a_suspended_pair_is_tried_with_growing_pauses_and_told
 
 
 async def test_another_fee_is_told_once_and_the_ledger_is_exact(tmp_path: Path) -> None:
-    """42."""
-    async with stage(tmp_path, order_age_max=timedelta(seconds=60)) as shop, shop.life(ADDS) as life:
-        await life.passes(15)
-        assert Event.FEE_DIFFERED not in shop.ground.notes.names()
-        look, book = life.parts.book._look_at_fee, life.parts.book
-        assert book.state.trading.fees.ratios
-        cheap = replace(life.store.fills()[0], fee=Decimal(0), tax=Decimal(0), trade_id=1)
-        look(cheap)
-        assert shop.ground.notes.names().count(Event.FEE_DIFFERED) == 1
-        await life.comes_to_rest()
-        await life.books_agree()
+    """42: the exchange charges by another row of its table from one day to the next."""
+    async with stage(tmp_path) as shop:
+        async with shop.life(BUYS) as life:
+            await life.passes(15)
+            assert Event.FEE_DIFFERED not in shop.ground.notes.names()
+        (account,) = {line["account_id"] for line in await shop.record() if line["kind"] == "account_opened"}
+        document = {"name": "cheap", "account_id": account, "fee_tier": 7}
+        await shop.ground.admin("POST", "accounts", json=document)
+        async with shop.life(ADDS) as life:
+            await life.passes(150)
+            await life.comes_to_rest()
+            assert len(life.orders) >= 3
+            assert shop.ground.notes.names().count(Event.FEE_DIFFERED) == 1
+            assert life.store.halt() is None
+            await life.books_agree()
