@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The default run looks at half as many examples as the library would; those who want more say so. How long one example
 # takes says something of the machine and of what else runs on it: a test that hangs has its timeout.
-settings.register_profile("default run", max_examples=50, deadline=None)
+settings.register_profile(
+    "default run", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # fmt: skip
 settings.load_profile("default run")
 
 SKIPS = Path(__file__).with_name("skips.txt")

@@ -1,6 +1,7 @@
 """The whole main job in a directory of its own: sandbox, live and monitor under supervisord, as `make start` has it."""
 
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -10,7 +11,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -179,12 +180,14 @@ def run(command: list[str], *, environment: Mapping[str, str] | None = None, sec
 
 
 def free_ports() -> int:
-    """Four neighbouring ports that nobody listens on."""
-    for base in range(21000, 32000, 10):
-        with closing(socket.socket()) as first, closing(socket.socket()) as last:
+    """Four neighbouring ports that nobody listens on; others who look at the same time begin elsewhere."""
+    bases = range(21000, 32000, 10)
+    begin = os.getpid() % len(bases)
+    for base in (*bases[begin:], *bases[:begin]):
+        with ExitStack() as probes:
             try:
-                first.bind(("127.0.0.1", base))
-                last.bind(("127.0.0.1", base + 3))
+                for port in range(base, base + 4):
+                    probes.enter_context(closing(socket.socket())).bind(("127.0.0.1", port))
             except OSError:
                 continue
             return base

@@ -74,6 +74,7 @@ async def test_a_connection_that_says_it_closes_is_not_used_again(header: bytes)
 
 async def test_what_a_server_says_unasked_on_an_idle_connection_answers_nothing() -> None:
     """A proxy that says 408 before it hangs up, or somebody's answer that went astray."""
+    is_said = asyncio.Event()
 
     async def play(line: Line, number: int) -> None:
         await line.request()
@@ -81,12 +82,14 @@ async def test_what_a_server_says_unasked_on_an_idle_connection_answers_nothing(
             await line.say(OK)
             await asyncio.sleep(0.02)
             await line.say(REFUSED)
+            is_said.set()
         else:
             await line.say(accepted())
 
     async with raw_server(play) as server:
         lanes = lanes_to(server.url)
         await warmed(lanes)
+        await is_said.wait()
         await asyncio.sleep(0.05)
         assert isinstance(await submitted(lanes, server.url), Accepted)
         assert [b"POST" in data for data in server.received] == [False, True]
