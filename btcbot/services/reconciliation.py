@@ -155,6 +155,7 @@ class Reconciler:
         await self._each_pair(self._reconcile_pair)
         balances = await self._reader.balances()
         unfinished = self._journal.unfinished()
+        self._forget_all_but(unfinished)
         now = self._clock.now()
         settling = [order for order in unfinished if _awaits_trades(order) and now - order.changed_at < SETTLING_MAX]
         if not settling and mismatches(self._ledger(), balances):
@@ -173,6 +174,12 @@ class Reconciler:
         # What an order of ours may have done is covered by what is reserved for it: it stands in nobody's way.
         is_mismatched = bool(differences) and not _may_explain(unfinished, differences)
         return Findings(balances, open_points, is_mismatched, self._halt_reason(differences, unfinished))
+
+    def _forget_all_but(self, orders: Sequence[OrderRecord]) -> None:
+        """Of orders that are over nothing is remembered here, or a long life would remember them all."""
+        working = {order.order_id for order in orders}
+        self._looked_up = {each: at for each, at in self._looked_up.items() if each in working}
+        self._unlisted_since = {each: at for each, at in self._unlisted_since.items() if each in working}
 
     async def _reconcile_pair(self, pair: str) -> None:
         orders = [order for order in self._journal.unfinished() if order.pair == pair]
