@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import looptime
 
@@ -232,9 +232,11 @@ class Lives:
         raise AssertionError(f"still not to be resumed: {answer.message}")
 
     async def _resume(self) -> ControlAnswer:
+        unasked = cast("Any", None)  # a resume neither flattens nor assigns
         desk = ControlDesk(
-            self.store, self.parts.book, self.wiring.halting, self.service.reconcile, self.service.wake, self.chronicle
-        )
+            self.store, self.parts.book, self.wiring.halting, self.service.reconcile, self.service.wake,
+            self.chronicle, unasked, unasked,
+        )  # fmt: skip
         return await desk.answer(ControlRequest(self.ids.new(), "resume", {"reason": "looked at it"}))
 
     async def _come_to_rest(self) -> None:
