@@ -214,3 +214,9 @@ def test_a_strategy_is_asked_on_candles_of_the_interval_that_is_traded_on() -> N
     assert replace(PARAMS, strategy=longer, candle_interval=timedelta(minutes=15)).strategy.warm_up == 4 + 3
     with pytest.raises(ValueError, match="not made of whole candles"):
         replace(PARAMS, strategy=longer, candle_interval=timedelta(hours=4))
+
+
+def test_a_candle_of_a_watched_pair_that_is_shown_again_counts_once() -> None:
+    state = decided(standing(), around(1_000_000), watched(THEIRS)).state
+    plan = decided(state, around(1_000_000, candles=[OURS]), watched(THEIRS), seconds=5)
+    assert WATCHING.numbers(plan.state.indicators["BTCTRY"]) == {"level": 40.0}
