@@ -138,7 +138,7 @@ def test_a_missing_strategy_is_replaced_by_protection_alone(tmp_path: Path) -> N
     assert live._params_or_protection(live_profile(tmp_path))[1] is None
 
 
-def test_a_strategy_has_to_fit_pairs_and_interval(own: Path, tmp_path: Path) -> None:
+def test_a_strategy_has_to_fit_the_interval(own: Path, tmp_path: Path) -> None:
     (own / "far.py").write_text(
         "from datetime import timedelta\n"
         "from btcbot.strategy.own import NEVER, Amount, Recipe, Strategy, StrategyParams, language\n"
@@ -146,12 +146,11 @@ def test_a_strategy_has_to_fit_pairs_and_interval(own: Path, tmp_path: Path) -> 
         "def made(series):\n"
         "    return Recipe(StrategyParams, lambda params, currency: Strategy(\n"
         "        'far', series > 0.0, NEVER, Amount(Decimal(1), currency), False, ()), None)\n"
-        "OTHER = made(language.of_pair('DOGETRY', language.CLOSE))\n"
         "LONG = made(language.on_timeframe(timedelta(hours=4), language.sma(language.CLOSE, 20)))\n"
         "ODD = made(language.on_timeframe(timedelta(seconds=90), language.CLOSE))\n",
         "utf-8",
     )
-    for name, words in (("OTHER", "looks at DOGETRY"), ("LONG", "candles to warm up, and"), ("ODD", "does not fit")):
+    for name, words in (("LONG", "candles to warm up, and"), ("ODD", "does not fit")):
         profile = replace(live_profile(tmp_path), strategy=StrategyChoice(f"far:{name}", (), own))
         with pytest.raises(ConfigurationError, match=words):
             decision_params(profile)
