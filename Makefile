@@ -29,7 +29,7 @@ DEV_STAMP = $(VENV)/.installed-dev
 PEERS = .venv-peers
 PEERS_STAMP = $(PEERS)/.installed
 
-.PHONY: help run start stop fresh env test lint format lock docker-test kill-test fault-test risk-test replay-test language-test fuzz clean bench bench-quick
+.PHONY: help run start stop fresh env test lint format lock docker-test kill-test fault-test mutation-test risk-test replay-test language-test fuzz clean bench bench-quick
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -97,6 +97,12 @@ kill-test: $(DEV_STAMP)
 fault-test: $(DEV_STAMP)
 	$(PYTEST) -m slow -n 2 tests/faults
 	@$(BIN)/python -m tests.faults.table
+
+# Small faults are put into what decides about money, one after another: a test must notice each. About half an hour; it
+# goes on where it was stopped, and `mutmut results` lists what nobody noticed. MUTANTS='btcbot.risk.gate*' chooses.
+mutation-test: $(DEV_STAMP)
+	$(BIN)/mutmut run $(MUTANTS)
+	$(BIN)/mutmut results
 
 # A million generated orders before the gate, and every restart of the long list.
 risk-test: $(DEV_STAMP)
