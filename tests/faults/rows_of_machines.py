@@ -89,6 +89,7 @@ MACHINES: Mapping[int, Row] = {
     55: Row("power fails, and the end of the log is torn", "every acknowledged commit, and no half of another", (
         f"{DISK}::test_a_torn_log_has_every_acknowledged_commit_and_no_half_of_another",
         f"{OWNED}::test_a_torn_log_loses_only_what_was_never_acknowledged",
+        f"{FAULTS}/test_torn_images.py::test_whatever_is_torn_every_acknowledged_commit_is_there",
     )),
     56: Row("the disk is full", "a clear error; nothing is sent on what was not kept; cancels go on", (
         f"{NOT_KEPT}[full]", f"{DATABASE}::test_a_full_disk_and_a_busy_file_may_pass",
@@ -104,6 +105,7 @@ MACHINES: Mapping[int, Row] = {
     )),
     59: Row("a bit flips", "found at the start, which is refused", (
         REFUSED_UNTOUCHED, f"{UNIT}/persistence/test_chain.py::test_a_start_finds_a_broken_link",
+        f"{FAULTS}/test_torn_images.py::test_whatever_bit_flips_is_found_or_was_nobodys",
     )),
     60: Row("the log is deleted", "missed at the start, which is refused", (
         f"{OWNED}::test_a_log_that_is_missing_is_missed",

@@ -239,4 +239,7 @@ def read_only(path: Path, how: str) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(f"{path.as_uri()}?{how}", uri=True, isolation_level=None)) as connection:
         connection.execute("PRAGMA trusted_schema = 0")
         connection.execute("PRAGMA cell_size_check = 1")
-        yield connection
+        try:
+            yield connection
+        except UnicodeDecodeError as error:  # Python's own, of a text on a page that SQLite finds sound
+            raise sqlite3.DatabaseError(f"a text is not UTF-8: {error.reason}") from error

@@ -306,7 +306,7 @@ def _ask(path: Path, sql: str, values: Sequence[object] = ()) -> list[tuple[Any,
         except sqlite3.OperationalError as error:
             trouble = str(error)  # the log may have gone between the look and the opening
             continue
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise DamagedDatabase(f"{path} is not a whole SQLite database ({error})") from error
         if not is_at_rest or (not log.exists() and before == _signature(path)):
             return rows

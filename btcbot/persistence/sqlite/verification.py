@@ -134,13 +134,15 @@ def _problem(path: Path, check: _Check, connection: sqlite3.Connection) -> Btcbo
         return problem
     except sqlite3.DatabaseError as error:
         return DamagedDatabase(f"{path} cannot be read to its end ({error})")
+    except (ValueError, LookupError, TypeError, ArithmeticError) as error:  # a text that is no time, number or document
+        return DamagedDatabase(f"{path} holds what cannot be read ({type(error).__name__}: {error})")
     return None
 
 
 def _facts(read: Callable[[], T], otherwise: T) -> T:
     try:
         return read()
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         return otherwise  # a damaged file is told by the checks; how much it holds is unknown
 
 
@@ -168,15 +170,18 @@ def _verify_books(connection: sqlite3.Connection) -> None:
 
 
 def verify_steps(connection: sqlite3.Connection) -> None:
-    """Each order's history is one unbroken path from its first state to where its head says that it stands."""
+    """Each order's history is one unbroken path from its first state to where its head says that it stands, and under
+    the exchange's number that its last step knew."""
     rows = connection.execute(
-        "SELECT orders.order_id, order_heads.state, steps.before, steps.after FROM orders "
-        "LEFT JOIN order_heads ON order_heads.order_id = orders.order_id "
+        "SELECT orders.order_id, order_heads.state, order_heads.exchange_order_id, steps.before, steps.after, "
+        "steps.exchange_order_id FROM orders LEFT JOIN order_heads ON order_heads.order_id = orders.order_id "
         "LEFT JOIN order_history AS steps ON steps.order_id = orders.order_id ORDER BY orders.order_id, steps.id"
     )
-    for (order_id, state), steps in groupby(rows, key=lambda row: (row[0], row[1])):
+    for (order_id, state, number), steps in groupby(rows, key=lambda row: (row[0], row[1], row[2])):
         stands: str | None = None
-        for _, _, before, after in steps:
+        known: int | None = None
+        for *_, before, after, number_then in steps:
+            known = number_then
             if before is None:
                 continue  # the one row of an order without a history
             if before != stands and (stands is not None or before not in _FIRST_STATES):
@@ -184,6 +189,8 @@ def verify_steps(connection: sqlite3.Connection) -> None:
             stands = after
         if state != (stands or OrderState.INTENT):
             raise TamperedRecords(f"order {order_id} is said to be {state}, and its history ends in {stands}")
+        if number != known:
+            raise TamperedRecords(f"order {order_id} is said to be the exchange's {number}, its history says {known}")
 
 
 def verify_filled(connection: sqlite3.Connection) -> None:

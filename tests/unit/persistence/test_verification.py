@@ -54,6 +54,7 @@ def test_a_sound_database_of_the_monitor_passes(tmp_path: Path) -> None:
         ("UPDATE signals SET confidence = '0.9' WHERE id = 2", "cycle cycle-2"),
         ("UPDATE snapshots SET content = x'00' WHERE rowid = 1", "content of snapshot"),
         ("UPDATE order_heads SET state = 'filled' WHERE rowid = 1", "is said to be filled, and its history ends in"),
+        ("UPDATE order_heads SET exchange_order_id = 999 WHERE rowid = 1", "said to be the exchange's 999"),
         ("UPDATE order_heads SET filled = '0.5' WHERE rowid = 1", "is said to be filled by 0.5, its fills add up to"),
         ("UPDATE order_heads SET filled = 'much' WHERE rowid = 1", "where a number belongs, the records have 'much'"),
         ("UPDATE order_history SET before = 'open' WHERE id = 1", "goes on from open, and before that it was None"),
