@@ -364,8 +364,9 @@ def _with_mark(state: TradingState, seen: MarkSeen) -> TradingState:
     instrument = state.instrument(seen.pair)
     kept = tuple(pair for pair in instrument.marks if pair[0] > seen.at - seen.window)[-MARKS_MAX:]
     marked = replace(instrument, mark=seen.mark, marks=(*kept, (seen.at, seen.mark)), are_marks_carried=False)
-    state = _with_instrument(state, seen.pair, marked)
-    return replace(state, equity_peak=max(state.equity_peak, state.equity))
+    equity = state.equity - instrument.pnl + marked.pnl
+    instruments = {**state.instruments, seen.pair: marked}
+    return replace(state, instruments=instruments, equity_peak=max(state.equity_peak, equity))
 
 
 def _with_instrument(state: TradingState, pair: str, instrument: InstrumentState) -> TradingState:

@@ -9,10 +9,11 @@ throttle stands in its way; neither does a jump or a wide spread, since a limit 
 can lose.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import wraps
 from types import MappingProxyType
 
@@ -463,7 +464,7 @@ def entries_within_hour(view: RiskView) -> int:
 
 
 def _is_sane(number: Decimal) -> bool:
-    """Each level of each book is asked: text no longer than the limit has no more digits, and costs a sixth to make."""
+    """Text no longer than the limit has no more digits, and costs a sixth of counting them."""
     if not (number.is_finite() and ZERO < number <= NUMBER_MAX):  # an int would be made a Decimal each time
         return False
     return len(str(number)) <= DIGITS_MAX or len(number.as_tuple().digits) <= DIGITS_MAX
@@ -471,6 +472,8 @@ def _is_sane(number: Decimal) -> bool:
 
 def _malformed(side: Side, levels: tuple[Level, ...]) -> reasons.BookMalformed | None:
     """The first level that is not finite, not positive, absurdly large, or not worse than the one before it."""
+    if _are_sound(side, levels):
+        return None
     before: Decimal | None = None
     for place, level in enumerate(levels):
         is_sane = _is_sane(level.price) and _is_sane(level.quantity)
@@ -478,6 +481,29 @@ def _malformed(side: Side, levels: tuple[Level, ...]) -> reasons.BookMalformed |
             return reasons.BookMalformed(side, place, level.price, level.quantity)
         before = level.price
     return None
+
+
+def _are_sound(side: Side, levels: tuple[Level, ...]) -> bool:
+    """Whether all levels are beyond doubt: asked of each level of each book in each cycle, so it is asked at once.
+
+    Where it is false the levels are looked at one by one: a number of many digits may be fine all the same.
+    """
+    if not levels:
+        return True
+    prices, quantities = [level.price for level in levels], [level.quantity for level in levels]
+    lowest, highest = (prices[-1], prices[0]) if side is Side.BUY else (prices[0], prices[-1])
+    is_worse = operator.gt if side is Side.BUY else operator.lt
+    try:
+        return (
+            all(map(is_worse, prices, prices[1:]))
+            and ZERO < lowest
+            and highest <= NUMBER_MAX
+            and ZERO < min(quantities)
+            and max(quantities) <= NUMBER_MAX
+            and max(map(len, map(str, (*prices, *quantities)))) <= DIGITS_MAX
+        )
+    except InvalidOperation:  # one of them is not a number
+        return False
 
 
 def _is_worse(side: Side, price: Decimal, before: Decimal) -> bool:

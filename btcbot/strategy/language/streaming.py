@@ -90,7 +90,7 @@ class ProgramState:
 class Program:
     """Expressions over the candles of one pair, put in an order in which each node finds its parts computed."""
 
-    __slots__ = ("_blank", "_memory", "_needs", "_places", "_roots", "_samples", "_steps", "_streams")
+    __slots__ = ("_blank", "_memory", "_needs", "_places", "_root_places", "_roots", "_samples", "_steps", "_streams")
 
     def __init__(self, *roots: Expression) -> None:
         """Raises `TypeError` for what is not an expression of the language."""
@@ -99,6 +99,8 @@ class Program:
         layout = Layout(in_order(roots))
         self._places, self._blank = layout.places, layout.blank
         self._steps, self._memory = tuple(layout.steps), tuple(layout.memory)
+        # A root is found by being itself: to hash one means to hash the whole tree below it, for each candle.
+        self._root_places = {id(root): self._places[node_of(root)] for root in roots}
         self._streams = _streams_of(layout.samples)
         self._samples = tuple(_sight_of(sample, self._streams) for sample in layout.samples)
 
@@ -148,7 +150,8 @@ class Program:
 
     def place_of(self, expression: Expression) -> int:
         """Where in a state's values that of an expression lies."""
-        return self._places[node_of(expression)]
+        place = self._root_places.get(id(expression))
+        return self._places[node_of(expression)] if place is None else place
 
     def needs(self, interval: timedelta | None = None) -> Needs:
         """How many candles of each pair, ours under `OWN`, must have been seen. Raises as `candles_needed` does."""
