@@ -496,9 +496,9 @@ def _are_sound(side: Side, levels: tuple[Level, ...]) -> bool:
     try:
         return (
             all(map(is_worse, prices, prices[1:]))
-            and ZERO < lowest
+            and lowest > ZERO
             and highest <= NUMBER_MAX
-            and ZERO < min(quantities)
+            and min(quantities) > ZERO
             and max(quantities) <= NUMBER_MAX
             and max(map(len, map(str, (*prices, *quantities)))) <= DIGITS_MAX
         )
