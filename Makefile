@@ -29,7 +29,8 @@ DEV_STAMP = $(VENV)/.installed-dev
 PEERS = .venv-peers
 PEERS_STAMP = $(PEERS)/.installed
 
-.PHONY: help run start stop fresh env test lint format lock docker-test kill-test fault-test mutation-test risk-test replay-test language-test fuzz clean bench bench-quick
+.PHONY: help run start stop fresh env test lint format lock docker-test kill-test fault-test mutation-test risk-test replay-test language-test \
+	strategy-reports fuzz clean bench bench-quick
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -111,6 +112,10 @@ risk-test: $(DEV_STAMP)
 # A recorded book through sandbox and client, equal at every frame: make replay-test RECORDED_BOOKS=FILE, or a generated one.
 replay-test: $(DEV_STAMP)
 	$(PYTEST) -m slow tests/integration/market_data
+
+# docs/strategies again, from the recorded data in DATA; about an hour. SPEED=1 plays the week minute by minute, in a day.
+strategy-reports: $(DEV_STAMP)
+	@$(BIN)/python -m tests.strategies.reports "$${DATA:?say where the recorded data are: make strategy-reports DATA=DIR}" $${SPEED:+--speed "$$SPEED"}
 
 # Figures as ratios of one run, as the table of docs/performance.md; see benchmarks/README.md.
 bench: $(DEV_STAMP) $(PEERS_STAMP)

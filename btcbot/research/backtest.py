@@ -47,6 +47,7 @@ from btcbot.domain.state import (
     Halted,
     LedgerOpened,
     OrderChanged,
+    PauseSet,
     StateEvent,
     SubmitMade,
     TradingState,
@@ -122,6 +123,7 @@ class BacktestRun:
     orders: int
     refusals: Mapping[str, int]  # intents that the gate turned away, by their gravest reason
     halt: Halt | None
+    pause: Halt | None = None  # from there on nothing was entered: more was wanted than a day may see
 
 
 def run_backtest(
@@ -217,6 +219,7 @@ class _Run:
         self._is_buy_wanted = False  # by the last candle that closed
         self._wake_at: datetime | None = None
         self._halt: Halt | None = None
+        self._pause: Halt | None = None
         self._executions: list[Execution] = []
         self._points: list[Point] = []
         self._refusals: Counter[str] = Counter()
@@ -258,7 +261,8 @@ class _Run:
                 )
                 for pair, each in self._histories.items()
             },
-            decisions=self._decisions, orders=self._sent, refusals=dict(self._refusals), halt=self._halt,
+            decisions=self._decisions, orders=self._sent, refusals=dict(self._refusals),
+            halt=self._halt, pause=self._pause,
         )  # fmt: skip
 
     def _next_moment(self, opened_at: datetime) -> datetime:
@@ -315,6 +319,9 @@ class _Run:
         if plan.halt_reason is not None:
             self._apply(Halted(plan.halt_reason))
             self._halt = Halt(now, plan.halt_reason)
+        if plan.pause_reason is not None and self._pause is None:  # nobody is there to resume
+            self._apply(PauseSet(is_paused=True))
+            self._pause = Halt(now, plan.pause_reason)
         for verdict in plan.verdicts:
             if isinstance(verdict, Refused):
                 self._refusals[verdict.reasons[0].name] += 1

@@ -12,6 +12,7 @@ from btcbot.domain.profiles import RiskLimits
 
 SECONDS = "_seconds"
 QUANTITY_MAX = Decimal(10) ** 12
+GROWN_MAX = 1_000_000  # times: a capital that grew can lose more on a day than it began with
 
 
 def shipped_limits(currency: Asset, pairs: Iterable[str]) -> RiskLimits:
@@ -52,8 +53,9 @@ def shipped_limits(currency: Asset, pairs: Iterable[str]) -> RiskLimits:
 
 
 def without_breakers(limits: RiskLimits, capital: Amount) -> RiskLimits:
-    """The same, but neither a day nor a drawdown halts before the capital is gone: to see a strategy to its end."""
-    return replace(limits, day_loss_max=capital, drawdown_ratio_max=Ratio(parse("0.999")))
+    """The same, but neither a day nor a drawdown halts, whatever becomes of the capital: to see a strategy whole."""
+    beyond = Amount(capital.number * GROWN_MAX, capital.asset)
+    return replace(limits, day_loss_max=beyond, drawdown_ratio_max=Ratio(parse("0.999")))
 
 
 def changed_limits(limits: RiskLimits, changes: Iterable[str]) -> RiskLimits:

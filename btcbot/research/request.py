@@ -26,6 +26,7 @@ from btcbot.strategy.registry import REGISTRY, build_strategy
 from btcbot.strategy.strategy import Strategy
 
 ORDER_AGE_MAX = timedelta(seconds=60)  # as in the shipped profile
+GRID_ORDER_AGE_MAX = timedelta(hours=1)  # as a grid asks for: its orders have to rest
 PRICE_DECIMALS_MAX = 8
 LOT_DECIMALS = 8
 
@@ -53,12 +54,13 @@ def tried(request: Request) -> Results:
     others = sorted(pair for pair, listing in listings.items() if listing.quote != currency)
     if others:
         raise UsageError(f"{', '.join(others)} is not quoted in {currency}, which the capital is given in")
+    strategy = _over(build_strategy(request.strategy, currency), *intervals)
     params = DecisionParams(
-        strategy=_over(build_strategy(request.strategy, currency), *intervals),
+        strategy=strategy,
         pairs=tuple(sorted(listings)),
         limits=request.limits,
         candle_interval=next(iter(intervals)),
-        order_age_max=ORDER_AGE_MAX,
+        order_age_max=order_age_max(strategy),
         fee_ratio=fee_ratio,
     )
     if params.watched_only:
@@ -75,6 +77,11 @@ def _over(strategy: Strategy, interval: timedelta) -> Strategy:
         return strategy.over(interval)
     except ValueError as error:
         raise UsageError(f"{strategy.name} cannot be asked on these candles: {error}") from error
+
+
+def order_age_max(strategy: Strategy) -> timedelta:
+    """How long an order of this strategy may work before it is canceled."""
+    return ORDER_AGE_MAX if strategy.grid is None else GRID_ORDER_AGE_MAX
 
 
 def to_its_end(request: Request) -> Request:

@@ -63,6 +63,8 @@ def facts(results: Results) -> Iterator[str]:
             yield f"{pair} lacks {missing} candles in {len(gaps)} holes, the longest of {longest}; none was filled in"
     refused = ", ".join(f"{count} {name}" for name, count in sorted(run.refusals.items(), key=lambda each: -each[1]))
     yield f"turned away by the gate, by the gravest reason: {refused or 'nothing'}"
+    if run.pause is not None:
+        yield f"PAUSED {iso_utc(run.pause.at)[:16]} UTC: {run.pause.reason}; nothing was entered from there on"
     if run.halt is not None:
         yield f"HALTED {iso_utc(run.halt.at)[:16]} UTC: {run.halt.reason}; the run ends there"
 

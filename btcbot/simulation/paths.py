@@ -80,6 +80,8 @@ class PathStream:
             return known
         first = minute * SLOTS_PER_MINUTE
         end = first + SLOTS_PER_MINUTE
+        if not self._path.has_begun(min(end - 1, slot_last)):
+            return None
         prints = [self.printed(slot) for slot in range(first, min(end, slot_last + 1)) if self._path.has_begun(slot)]
         if not prints:
             return None

@@ -34,6 +34,8 @@ class Rerun:
 
     def recorded(self, at_ms: int, cursor_ms: int) -> int:
         """The recorded time at a moment, when `cursor_ms` was played at the start."""
+        if self.speed % 1 == 0:
+            return cursor_ms + (at_ms - self.started_ms) * int(self.speed)
         return cursor_ms + int((at_ms - self.started_ms) * Fraction(self.speed))
 
     def redated(self, recorded_ms: int, cursor_ms: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -204,13 +205,14 @@ def profile_of(
     venue_profile: str = "documented",
     mirror: Endpoints | None = None,
     scenario: Path | None = None,
+    speed: int = 1,
 ) -> SandboxProfile:
     """Any free ports."""
     return SandboxProfile(
         directory=directory,
         source=source,
         seed=1,
-        speed=parse("1"),
+        speed=Decimal(speed),
         pairs=tuple(pairs),
         clock=ClockProfile(parse("1"), None),
         api_port=0,
@@ -235,13 +237,15 @@ async def playing(
     mirror: Endpoints | None = None,
     scenario: Path | None = None,
     time: ManualTime | None = None,
+    speed: int = 1,
 ) -> AsyncIterator[Playground]:
     """A sandbox of its own, in its own time unless another one's is given."""
     init_directory(directory, START, random.Random(0).randbytes)
     time, notes = time or ManualTime(start), Notes()
     profile = profile_of(
-        directory, pairs=pairs, source=source, venue_profile=venue_profile, mirror=mirror, scenario=scenario
-    )
+        directory, pairs=pairs, source=source, venue_profile=venue_profile, mirror=mirror, scenario=scenario,
+        speed=speed,
+    )  # fmt: skip
     async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE, verify=False) as http, AsyncExitStack() as stack:
         with patch.object(Floor, "sum_up_the_day"):  # most tests ask for no ticker; the first one then adds it up
             sandbox = await stack.enter_async_context(open_sandbox(profile, time, time, notes))

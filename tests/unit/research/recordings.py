@@ -42,6 +42,21 @@ def walk(seed: int, length: int = 180, pair: str = "BTCTRY") -> History:
     return History(pair, HOUR, tuple(candles))
 
 
+def minutes(seed: int, count: int) -> list[Candle]:
+    """A seeded walk of BTC/USDT, minute by minute."""
+    chance, price, candles = Random(seed), 60_000.0, []
+    for number in range(count):
+        opened, price = price, price * (1 + chance.gauss(0, 0.001))
+        high, low = max(opened, price) * 1.0005, min(opened, price) * 0.9995
+        numbers = [Decimal(round(each * 100)) / 100 for each in (opened, high, low, price)]
+        candles.append(
+            Candle(
+                START + number * timedelta(minutes=1), *numbers, Decimal(chance.randint(500_000, 5_000_000)) / 100_000
+            )
+        )
+    return candles
+
+
 def without(history: History, first: int, last: int) -> History:
     """A hole in the recording."""
     return replace(history, candles=(*history.candles[:first], *history.candles[last:]))
