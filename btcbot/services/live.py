@@ -38,6 +38,7 @@ from btcbot.services.run_loop import RunLoopService, require_one_currency
 from btcbot.services.running import run_beside, tell_lost_errors
 from btcbot.services.runtime import Runtime
 from btcbot.services.strategy_loading import StrategyNotLoaded
+from btcbot.services.watchdog import end_where_the_loop_hangs
 
 KEY_SECONDS_MAX = 10.0
 
@@ -243,7 +244,10 @@ async def _serve(
         loop.add_signal_handler(number, _stop, service, number, observer)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # a closed terminal is no reason to stop trading safely
     try:
-        helpers = [feed.run(), control.run(), market.run(), execution.hints.run(), execution.keep_warm()]
+        helpers = [
+            feed.run(), control.run(), market.run(), execution.hints.run(), execution.keep_warm(),
+            end_where_the_loop_hangs(runtime.sleeper),
+        ]  # fmt: skip
         if profile.common.backups is not None:
             plan = profile.common.backups
             archiver = None
