@@ -9,9 +9,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -68,6 +69,7 @@ class Exchange:
     arrivals: list[int] = field(default_factory=list)  # nanoseconds: the first byte of each POST
     sent_at: int = 0
     orders: int = 0
+    totals: dict[str, str] = field(default_factory=lambda: {"TRY": "1000000000"})
 
     def full(self, pair: str) -> str:
         market = self.markets[pair]
@@ -139,7 +141,7 @@ class Exchange:
                 return _candles(int(query["from"]), min(int(query["to"]), now_ms // 1000))
             case _, "/api/v1/users/balances":
                 assets = ("TRY", *(pair[:-3] for pair in PAIRS))
-                return _enveloped([_balance(asset, "1000000000" if asset == "TRY" else "0") for asset in assets])
+                return _enveloped([_balance(asset, self.totals.get(asset, "0")) for asset in assets])
             case _, "/api/v1/openOrders":
                 return _enveloped({"asks": [], "bids": []})
             case _, path if path.startswith("/api/v1/order/"):
@@ -203,6 +205,10 @@ class FarEnd:
         """Let the market fall, or come back. Returns at once."""
         self._say("fall" if is_low else "rise")
 
+    def hold(self, totals: Mapping[str, Decimal]) -> None:
+        """What the account holds from now on, as the books of whoever trades have it."""
+        self._say(f"hold {json.dumps({asset: str(number) for asset, number in totals.items()})}")
+
     def stamps(self) -> tuple[int, list[int]]:
         """When the last frame left, and when each order arrived since the last question."""
         self._say("stamps")
@@ -240,13 +246,15 @@ async def _serve() -> None:
 
 
 def _told(exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
-    match sys.stdin.readline().strip():
-        case "stamps":
+    match sys.stdin.readline().strip().split(" ", 1):
+        case ["stamps"]:
             _tell([exchange.sent_at, exchange.arrivals])
             exchange.arrivals = []
-        case "":
+        case ["hold", totals]:
+            exchange.totals = json.loads(totals)
+        case [""]:
             loop.stop()  # whoever measured is gone
-        case word:
+        case [word]:
             exchange.move(word == "fall")
 
 

@@ -174,6 +174,7 @@ class Worker:
         bought = book.sending(book.intent(ApprovedOrderIntent(wanted, wanted.reservation(Ratio(Decimal("0.0024"))))))
         accepted = book.record(bought.order_id, Accepted(FIRST_ORDER_ID - self.buys, None))
         self._fill(accepted, HIGH)
+        self.far.hold(self.parts.store.ledger_balances())
         book.take(BalancesSeen({TRY: Decimal(10**9), BASE: Decimal(1)}))
         cycles = self.seen.count(Event.CYCLE_COMPLETED)
         self.service.wake()
