@@ -11,11 +11,12 @@ asset, valued when it was bought; a quiet NaN there means that no rate was known
 Quantities never become negative: who sells more than there is gets `Oversold`, and nothing has changed.
 """
 
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from itertools import accumulate
 from typing import Protocol
 
 from btcbot.domain.errors import BtcbotError
@@ -74,13 +75,19 @@ class Lots(Protocol):
 
 
 class FifoLots:
-    """The oldest lot goes first."""
+    """The oldest lot goes first. A column for each number of a lot, so that a sale out of many lots is a few slices."""
 
     def __init__(self) -> None:
         self.quantity = ZERO
-        self._lots: deque[tuple[int, Decimal, Decimal, Decimal, Decimal]] = deque()
+        self._trade_ids: list[int] = []
+        self._sizes: list[Decimal] = []
+        self._prices: list[Decimal] = []
+        self._costs: list[Decimal] = []
+        self._costs_other: list[Decimal] = []
+        self._edges = [ZERO]  # lot n goes from edge n to edge n + 1 of all that was ever bought
+        self._oldest = 0  # lots before this one are gone
+        self._sold = ZERO  # of all that was ever bought
         self._used = Consumed(ZERO, ZERO)  # of the oldest lot, by the sales so far
-        self._used_quantity = ZERO
 
     def buy(
         self,
@@ -90,50 +97,62 @@ class FifoLots:
         costs: Iterable[Decimal],
         costs_other: Iterable[Decimal],
     ) -> None:
-        quantities = tuple(quantities)
-        self._lots.extend(zip(trade_ids, quantities, prices, costs, costs_other, strict=False))
-        self.quantity += sum(quantities, start=ZERO)
+        new = len(self._sizes)
+        self._trade_ids += trade_ids
+        self._sizes += quantities
+        self._prices += prices
+        self._costs += costs
+        self._costs_other += costs_other
+        self._edges += accumulate(self._sizes[new:], initial=self._edges.pop())
+        self.quantity = self._edges[-1] - self._sold
 
     def sell(self, quantity: Decimal) -> Consumed:
         if quantity > self.quantity:
             raise Oversold(quantity, self.quantity)
         self.quantity -= quantity
-        lots = self._lots
+        self._sold += quantity
+        already = self._sold - quantity - self._edges[self._oldest]
+        first, self._oldest = self._oldest, bisect_right(self._edges, self._sold, self._oldest + 1) - 1
+        gone = slice(first, self._oldest)
+        taken = list(zip(self._trade_ids[gone], self._sizes[gone], strict=True))
+        cost = sum(self._costs[gone], start=-self._used.cost)
+        other = sum(self._costs_other[gone], start=-self._used.cost_other)
+        if taken and already:
+            taken[0] = (taken[0][0], taken[0][1] - already)
+            already = ZERO
         # Counted from the start of the oldest lot, as if this sale had taken all that earlier ones took of it.
-        wanted = quantity + self._used_quantity
-        cost, other = -self._used.cost, -self._used.cost_other
-        already, taken = self._used_quantity, []
-        while lots and lots[0][1] <= wanted:
-            trade_id, size, _, lot_cost, lot_other = lots.popleft()
-            cost += lot_cost
-            other += lot_other
-            wanted -= size
-            if already:
-                size, already = size - already, ZERO
-            taken.append((trade_id, size))
-        self._used, self._used_quantity = Consumed(ZERO, ZERO), wanted
-        if wanted:
-            trade_id, size, price, lot_cost, lot_other = lots[0]
-            charges = lot_cost - price * size
-            self._used = Consumed(
-                price * wanted + divide_down(charges * wanted, size, COST_STEP),
-                divide_down(lot_other * wanted, size, COST_STEP),
-            )
-            cost += self._used.cost
-            other += self._used.cost_other
-            if wanted > already:
-                taken.append((trade_id, wanted - already))
-        return Consumed(cost, other, tuple(taken))
+        wanted = self._sold - self._edges[self._oldest]
+        self._used = self._part_of_oldest(wanted) if wanted else Consumed(ZERO, ZERO)
+        if wanted > already:
+            taken.append((self._trade_ids[self._oldest], wanted - already))
+        self._forget()
+        return Consumed(cost + self._used.cost, other + self._used.cost_other, tuple(taken))
 
     def left(self) -> Consumed:
-        lots = self._lots
+        sizes = self._sizes[self._oldest :]
+        if sizes:
+            sizes[0] -= self._sold - self._edges[self._oldest]
         return Consumed(
-            sum((lot[3] for lot in lots), start=-self._used.cost),
-            sum((lot[4] for lot in lots), start=-self._used.cost_other),
-            tuple(
-                (lot[0], lot[1] - (ZERO if number else self._used_quantity)) for number, lot in enumerate(lots)
-            ),
-        )  # fmt: skip
+            sum(self._costs[self._oldest :], start=-self._used.cost),
+            sum(self._costs_other[self._oldest :], start=-self._used.cost_other),
+            tuple(zip(self._trade_ids[self._oldest :], sizes, strict=True)),
+        )
+
+    def _part_of_oldest(self, quantity: Decimal) -> Consumed:
+        lot = self._oldest
+        size, price, cost = self._sizes[lot], self._prices[lot], self._costs[lot]
+        return Consumed(
+            price * quantity + divide_down((cost - price * size) * quantity, size, COST_STEP),
+            divide_down(self._costs_other[lot] * quantity, size, COST_STEP),
+        )
+
+    def _forget(self) -> None:
+        """Drop the lots that are gone once they are the most, so that memory and time go with what is held."""
+        if 2 * self._oldest <= len(self._sizes):
+            return
+        for column in (self._trade_ids, self._sizes, self._prices, self._costs, self._costs_other, self._edges):
+            del column[: self._oldest]
+        self._oldest = 0
 
 
 class AverageCost:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from itertools import accumulate, compress, groupby
-from operator import add, itemgetter, mul, not_
+from itertools import accumulate, compress, groupby, repeat
+from operator import add, itemgetter, mul, not_, sub
 from typing import Any, NamedTuple
 
 from btcbot.domain.lots import COST_STEP, NO_RATE, Consumed, LotMethod, Lots, lots_by
-from btcbot.domain.money import ZERO, Asset, divide_down, divide_half_even
+from btcbot.domain.money import ZERO, Asset, divide_down, divide_each_half_even, divide_half_even
 from btcbot.domain.orders.intents import Side
 from btcbot.domain.periods import Calendar
 from btcbot.domain.times import iso_utc
@@ -181,8 +181,8 @@ class PairBook:
         proceeds = gross - sum(run.charges, start=ZERO) - due
         if not _is_any_known(run.rates):
             return due, proceeds, NO_RATE
-        kept = ONE - self.tax_rate
-        net = [each * kept - charge for each, charge in zip(run.gross, run.charges, strict=True)]
+        kept = map(mul, run.gross, repeat(ONE - self.tax_rate)) if self.tax_rate else run.gross
+        net = list(map(sub, kept, run.charges))
         return due, proceeds, sum(self._in_other(net, run.rates), start=ZERO)
 
     def _sell_uncovered(self, run: Run, quantity: Decimal) -> Sale:
@@ -203,6 +203,8 @@ class PairBook:
         """Amounts of the quote, each at its rate, in the other one of TRY and USDT."""
         if not _is_any_known(rates):
             return [NO_RATE] * len(amounts)
+        if self.quote == TRY:
+            return divide_each_half_even(amounts, rates, COST_STEP)
         return [self.in_other(amount, rate) for amount, rate in zip(amounts, rates, strict=True)]
 
     def in_other(self, amount: Decimal, rate: Decimal) -> Decimal:
@@ -235,12 +237,12 @@ class Accountant:
         self._assigned = deque(assigned)
 
     def take(self, fills: FillColumns) -> None:
-        start = 0
+        start, rates = 0, self._rates.column(fills.times)
         while start < len(fills.times):
             end = len(fills.times)
             if self._assigned:
                 end = bisect_left(fills.times, self._assigned[0].at, start)
-            self._take_part(fills, start, end)
+            self._take_part(fills, rates, start, end)
             if end < len(fills.times):
                 self.assign(self._assigned.popleft())
             start = end
@@ -269,12 +271,12 @@ class Accountant:
         """TRY per USDT."""
         return self._rates.at(time)
 
-    def _take_part(self, fills: FillColumns, start: int, end: int) -> None:
+    def _take_part(self, fills: FillColumns, rates: Sequence[Decimal], start: int, end: int) -> None:
         places: dict[str, list[int]] = defaultdict(list)
-        for place in range(start, end):
-            places[fills.pairs[place]].append(place)
+        for place, pair in enumerate(fills.pairs[start:end], start=start):
+            places[pair].append(place)
         for pair, own in places.items():
-            self._take_pair(self.book(pair, fills.trade_ids[own[0]]), fills, own)
+            self._take_pair(self.book(pair, fills.trade_ids[own[0]]), fills, rates, own)
 
     def book(self, pair: str, trade_id: int) -> PairBook:
         """The pair's book; a new one learns from the fill which assets it is of."""
@@ -289,7 +291,7 @@ class Accountant:
         for book in self.books.values():
             book.close()
 
-    def _take_pair(self, book: PairBook, fills: FillColumns, places: Sequence[int]) -> None:
+    def _take_pair(self, book: PairBook, fills: FillColumns, rates: Sequence[Decimal], places: Sequence[int]) -> None:
         pick: Callable[[Sequence[Any]], Sequence[Any]] = (
             itemgetter(*places) if len(places) > 1 else lambda column: (column[places[0]],)
         )
@@ -298,7 +300,7 @@ class Accountant:
         fees, taxes = list(map(Decimal, pick(fills.fees))), list(map(Decimal, pick(fills.taxes)))
         columns = Run(
             pick(fills.trade_ids), quantities, prices, list(map(mul, prices, quantities)), list(map(add, fees, taxes)),
-            self._rates.column(times),
+            pick(rates),
         )  # fmt: skip
         for period, start, end in self._periods(times):
             totals = book.turn(period)
@@ -357,9 +359,8 @@ def _never_oversold(held: Decimal, quantities: Sequence[Decimal], is_buy: Sequen
     """Whether no sale finds less than it sells, at its moment."""
     if sum(compress(quantities, map(not_, is_buy)), start=ZERO) <= held:
         return True
-    signs = map((-ONE, ONE).__getitem__, is_buy)
-    lowest: Decimal = min(accumulate(map(mul, quantities, signs), initial=held))
-    return lowest >= 0
+    changes = [quantity if bought else -quantity for quantity, bought in zip(quantities, is_buy, strict=True)]
+    return min(accumulate(changes, initial=held)) >= 0
 
 
 def _is_any_known(rates: Sequence[Decimal]) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from btcbot.domain.errors import UsageError
@@ -20,16 +21,17 @@ from btcbot.persistence.sqlite.reading import Records, StoredPrice
 
 RATE_PAIR = "USDTTRY"
 AGE_MAX = timedelta(days=7)
+_NEVER_STALE = datetime.max.replace(tzinfo=UTC) - AGE_MAX  # its week ends after the last day that can be written
 FILE_ROWS_MAX = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """TRY per USDT. `source` says to a person where it comes from."""
+    """TRY per USDT, each from its time to the next one's. `source` says to a person where it comes from."""
 
     source: str
     times: tuple[str, ...]  # rising, as the database writes them
-    prices: tuple[Decimal, ...]
+    prices: tuple[Decimal, ...]  # `NO_RATE` from when one has become too old
 
     def at(self, time: str) -> Decimal:
         """The rate at a moment, or `NO_RATE`."""
@@ -38,23 +40,23 @@ class Rates:
     def column(self, times: Sequence[str]) -> list[Decimal]:
         """The rate at each of some rising moments."""
         found: list[Decimal] = []
+        place = 0
         while (start := len(found)) < len(times):
-            place = bisect_right(self.times, times[start])
+            place = bisect_right(self.times, times[start], place)
             end = bisect_left(times, self.times[place], start) if place < len(self.times) else len(times)
-            stale = bisect_left(times, self._stale_at(place - 1), start, end) if place > 0 else start
-            if place > 0:
-                found += [self.prices[place - 1]] * (stale - start)
-            found += [NO_RATE] * (end - stale)
+            found += [self.prices[place - 1] if place else NO_RATE] * (end - start)
         return found
-
-    def _stale_at(self, place: int) -> str:
-        return iso_utc(datetime.fromisoformat(self.times[place]) + AGE_MAX)
 
 
 def rates_from(prices: Iterable[StoredPrice], source: str) -> Rates:
     """Rates in the order of their times; of those at one moment, the last counts."""
-    by_time = {iso_utc(price.at): price.price for price in sorted(prices, key=lambda price: price.at)}
-    return Rates(source, tuple(by_time), tuple(by_time.values()))
+    by_time = {iso_utc(price.at): price for price in sorted(prices, key=lambda price: price.at)}
+    known: dict[str, Decimal] = {}
+    for (time, price), newer in zip_longest(by_time.items(), islice(by_time.values(), 1, None)):
+        known[time] = price.price
+        if price.at < _NEVER_STALE and (newer is None or newer.at - price.at >= AGE_MAX):
+            known[iso_utc(price.at + AGE_MAX)] = NO_RATE  # where the newer one is of that moment, it counts
+    return Rates(source, tuple(known), tuple(known.values()))
 
 
 def rates_of(records: Records, file: Path | None) -> Rates:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btcbot.domain.lots import COST_STEP, NO_RATE, AverageCost, FifoLots, LotMethod, Lots, Oversold, lots_by
-from btcbot.domain.money import ZERO
+from btcbot.domain.money import ZERO, divide_down
 
 METHODS = pytest.mark.parametrize("method", list(LotMethod))
 
@@ -125,3 +125,55 @@ def test_how_a_quantity_is_split_over_sales_does_not_change_its_cost(bought: lis
             some = part_of(in_parts.quantity, share)
             cost, quantity = cost + in_parts.sell(some).cost, quantity + some
         assert at_once.sell(quantity).cost == cost
+
+
+class LotByLot:
+    """First in, first out, written down plainly: each sale goes through the lots one after another."""
+
+    def __init__(self) -> None:
+        self.lots: list[list[Decimal]] = []  # size, price, cost, cost in the other asset, how much is sold
+
+    def sell(self, quantity: Decimal) -> tuple[Decimal, Decimal, list[tuple[int, Decimal]]]:
+        cost, other, taken = ZERO, ZERO, []
+        for number, lot in enumerate(self.lots):
+            part = min(quantity, lot[0] - lot[4])
+            if part:
+                before, after = self.sold_of(lot), self.sold_of([*lot[:4], lot[4] + part])
+                cost, other = cost + after[0] - before[0], other + after[1] - before[1]
+                taken.append((number, part))
+                quantity, lot[4] = quantity - part, lot[4] + part
+        return cost, other, taken
+
+    @staticmethod
+    def sold_of(lot: list[Decimal]) -> tuple[Decimal, Decimal]:
+        size, price, cost, other, sold = lot
+        if sold == size:
+            return cost, other
+        charges = divide_down((cost - price * size) * sold, size, COST_STEP)
+        return price * sold + charges, divide_down(other * sold, size, COST_STEP)
+
+
+@given(st.lists(st.lists(buys, min_size=1, max_size=4) | parts, max_size=25))
+def test_many_lots_at_once_are_lot_by_lot_to_the_last_digit(history: list[object]) -> None:
+    lots, plainly = FifoLots(), LotByLot()
+    for event in history:
+        if isinstance(event, list):
+            numbers = range(len(plainly.lots), len(plainly.lots) + len(event))
+            others = [each.charges + COST_STEP for each in event]
+            lots.buy(
+                numbers, [each.quantity for each in event], [each.price for each in event],
+                [each.cost for each in event], others,
+            )  # fmt: skip
+            plainly.lots += [
+                [each.quantity, each.price, each.cost, other, ZERO] for each, other in zip(event, others, strict=True)
+            ]
+        else:
+            quantity = part_of(lots.quantity, event)
+            sold = lots.sell(quantity)
+            assert (sold.cost, sold.cost_other, list(sold.lots)) == plainly.sell(quantity)
+        left = lots.left()
+        assert left.lots == tuple(
+            (number, lot[0] - lot[4]) for number, lot in enumerate(plainly.lots) if lot[0] > lot[4]
+        )
+        assert left.cost == sum((lot[2] - plainly.sold_of(lot)[0] for lot in plainly.lots), start=ZERO)
+        assert left.cost_other == sum((lot[3] - plainly.sold_of(lot)[1] for lot in plainly.lots), start=ZERO)

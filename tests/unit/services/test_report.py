@@ -1,6 +1,6 @@
 """What a report says, against blotters that were worked out by hand, and against the same history fill by fill."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +13,11 @@ from btcbot.domain.lots import LotMethod
 from btcbot.domain.money import ZERO
 from btcbot.domain.periods import Calendar, Grouping
 from btcbot.persistence.sqlite import reading
+from btcbot.persistence.sqlite.reading import FillColumns, open_records
+from btcbot.services.accounting import Accountant
 from btcbot.services.accounting_csv import accounting_rows
 from btcbot.services.report import Money, Report, ReportWish, make_report, read_wish
+from btcbot.services.report_rates import rates_of
 from btcbot.services.report_text import report_document, report_text
 from tests.unit.services.told_history import Told, tell
 
@@ -241,6 +244,41 @@ def test_runs_come_to_the_same_as_fill_by_fill_to_the_last_digit(
     by_day = report(told, Grouping.DAY, method=method, tax_rate=Decimal("0.0003"))
     assert by_day.total.realised.in_try == made.total.realised.in_try
     assert not made.differences
+
+
+def books(told: Told, rates: Path, method: LotMethod, fills_at_once: int) -> dict[str, tuple[object, object, object]]:
+    """Totals and holdings of each pair by day, and what went through its books."""
+    records = open_records(told.path)
+    accountant = Accountant(
+        Calendar(Grouping.DAY), method, Decimal("0.0003"), rates_of(records, rates), records.assets, records.assigned()
+    )
+    for fills in records.fills():
+        for start in range(0, len(fills.times), fills_at_once):
+            accountant.take(
+                FillColumns(
+                    *(getattr(fills, column.name)[start : start + fills_at_once] for column in fields(FillColumns))
+                )
+            )
+    accountant.close()
+    return {
+        pair: (book.totals, book.holdings, (book.moved, book.flow, book.fees, book.taxes))
+        for pair, book in accountant.books.items()
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("method", list(LotMethod))
+def test_every_period_is_the_same_one_fill_at_a_time_in_both_currencies(
+    seed: int, method: LotMethod, tmp_path: Path
+) -> None:
+    told = tell(tmp_path / "live.db", random_history(seed))
+    for day, pair in ((1, "BTCTRY"), (2, "ETHTRY"), (2, "XRPTRY")):
+        told.assign(f"2026-03-0{day}T21:00:00 {pair} 3.00000001 @ 1234.56")
+    rates = tmp_path / "rates.csv"
+    rates.write_text("2026-03-01,41.23\n2026-03-02T07:31:00,43.19\n2026-03-02T21:00:00,39.97\n")
+    one_by_one = books(told, rates, method, 1)
+    assert one_by_one == books(told, rates, method, 1000)
+    assert len(one_by_one) == 4
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,11 @@ def test_a_rate_holds_from_its_moment_on_for_a_week() -> None:
     assert known.at(iso_utc(after(10 + week))).is_nan()
 
 
+def test_a_rate_of_the_last_day_there_is_holds() -> None:
+    last = datetime(9999, 12, 31, 12, tzinfo=UTC)
+    assert rates_from([StoredPrice(Decimal(40), last)], "told").at(iso_utc(last)) == 40
+
+
 @given(st.sets(hours, max_size=8), st.lists(hours, max_size=12))
 def test_a_column_of_rates_is_the_rate_of_each_moment(known: set[int], moments: list[int]) -> None:
     def naive(moment: int) -> str:
