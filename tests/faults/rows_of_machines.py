@@ -67,7 +67,7 @@ MACHINES: Mapping[int, Row] = {
     50: Row("killed for want of memory", "as any other kill; memory does not grow", (
         f"{DEATHS}::test_without_memory_it_ends_and_loses_and_doubles_nothing",
         "tests/benchmarks/test_quick_runs.py::test_a_quick_run_tells_its_figures",
-    )),
+    ), missing="a simulated day of trading leaves 4 MB more in memory, where 1 MB was wanted"),
     51: Row("the loop is blocked for longer than a period", "told; no burst of cycles afterwards", (
         f"{LOOP}::test_cycles_keep_their_period_and_never_catch_up",
         f"{UNIT}/services/test_health.py::test_of_live_it_says",

@@ -81,7 +81,8 @@ SURROUNDINGS: Mapping[int, Row] = {
     )),
     90: Row("grids or minima change", "an order by the old ones is refused by our own gate", (
         f"{UNIT}/risk/test_gate.py::test_every_reason_is_reported_gravest_first",
-    ), missing="grids are read every half hour; an order is not judged again by what was read since its decision"),
+        f"{UNIT}/services/test_unfit_to_send.py::test_an_order_is_judged_again_by_the_grids_read_since",
+    )),
     105: Row("a setting is missing, empty, unknown or doubled", "refused by name, without its value", (
         f"{SETTINGS}::test_a_missing_setting_is_an_error_not_a_default",
         f"{SETTINGS}::test_an_empty_setting_is_an_error",
