@@ -14,6 +14,7 @@ class Said:
     """The options as they were typed."""
 
     strategy: str
+    path: str | None
     data: list[str]
     params: str | None
     capital: str
@@ -27,6 +28,7 @@ class Said:
 def backtest(_desk: Desk, said: Said) -> int:
     """Try it and say what came of it."""
     prepare_worker()
+    from btcbot.cli.strategies import strategy_path
     from btcbot.research.limits import changed_limits, shipped_limits
     from btcbot.research.pages import write_report
     from btcbot.research.request import (
@@ -39,10 +41,12 @@ def backtest(_desk: Desk, said: Said) -> int:
         tried,
     )
     from btcbot.research.tables import document_of, text_of
+    from btcbot.services.strategy_loading import find_recipe
 
     capital, histories = capital_of(said.capital), read_histories(said.data)
     shipped = shipped_limits(capital.asset, (history.pair for history in histories))
     request = Request(
+        recipe=find_recipe(said.strategy, strategy_path(said.path)),
         strategy=choice_of(said.strategy, said.params),
         histories=histories,
         capital=capital,

@@ -355,6 +355,7 @@ def backtest(
     params: Annotated[
         str | None, typer.Option("--params", metavar="JSON", help="As BTCBOT_STRATEGY_PARAMS; else the shipped ones.")
     ] = None,
+    path: StrategyPath = None,
     capital: Annotated[
         str, typer.Option("--capital", metavar="AMOUNT", help="What it begins with, in the currency of the pairs.")
     ] = "20000 TRY",
@@ -377,7 +378,7 @@ def backtest(
     from btcbot.cli.backtest import Said
     from btcbot.cli.backtest import backtest as try_out
 
-    said = Said(strategy, data, params, capital, limit or [], rates, to_the_end, report, as_json)
+    said = Said(strategy, path, data, params, capital, limit or [], rates, to_the_end, report, as_json)
     return conclude(lambda desk: try_out(desk, said), "backtest", is_worker=False)
 
 

@@ -45,7 +45,7 @@ def show(_desk: Desk, said: Said) -> int:
     from btcbot.research.request import choice_of
     from btcbot.services.strategy_catalog import described, lines_of
 
-    choice = dataclasses.replace(choice_of(said.name, said.params), path=_path(said.path))
+    choice = dataclasses.replace(choice_of(said.name, said.params), path=strategy_path(said.path))
     told = described(choice, _currency(said.currency), _interval(said.interval))
     lines = [json.dumps(dataclasses.asdict(told))] if said.as_json else lines_of(told)
     for line in lines:
@@ -58,7 +58,7 @@ def new(_desk: Desk, name: str, path: str | None) -> int:
     prepare_worker()
     from btcbot.services.strategy_template import write_template
 
-    directory = _path(path)
+    directory = strategy_path(path)
     if directory is None:
         raise UsageError(f"say where: --path DIRECTORY, or {PATH_VARIABLE}")
     for made in write_template(name, directory):
@@ -73,7 +73,7 @@ def check(_desk: Desk, said: Said) -> int:
     from btcbot.research.strategy_check import check as findings_of
     from btcbot.services.strategy_loading import load_strategy
 
-    choice = dataclasses.replace(choice_of(said.name, said.params), path=_path(said.path))
+    choice = dataclasses.replace(choice_of(said.name, said.params), path=strategy_path(said.path))
     currency = _currency(said.currency)
     findings = findings_of(lambda: load_strategy(choice, currency), currency, _interval(said.interval))
     for finding in findings:
@@ -87,7 +87,7 @@ def check(_desk: Desk, said: Said) -> int:
     return OK if all(finding.is_kept for finding in findings) else UNFIT
 
 
-def _path(text: str | None) -> Path | None:
+def strategy_path(text: str | None) -> Path | None:
     """What was typed, or what the settings say."""
     text = text or environment().get(PATH_VARIABLE)
     return None if not text else Path(text).absolute()

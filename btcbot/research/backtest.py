@@ -7,6 +7,7 @@ different is the market: `candle_market` says what is made of a candle.
 When it decides:
 - whenever a candle closes, and at both extremes of each candle;
 - when the bid comes down to a stop, and a second after a fill, as a live worker is woken;
+- when prices come to a rung of a take-profit ladder, or to where a position is added to;
 - when a resting order has become too old, and once when the recording has a hole.
 
 What it decides arrives at the venue `LATENCY` later: an order that a closed candle asked for meets the next one.
@@ -21,7 +22,7 @@ from decimal import Decimal
 from btcbot.domain.errors import BtcbotError, ExitCode
 from btcbot.domain.instruments import Instrument
 from btcbot.domain.market import Book, Candle, Level, MarketSnapshot, MarketView
-from btcbot.domain.money import ZERO, Amount, Price, Quantity
+from btcbot.domain.money import ZERO, Amount, Price, Quantity, round_ratio
 from btcbot.domain.orders.evidence import (
     AbsentOnce,
     Accepted,
@@ -279,6 +280,7 @@ class _Run:
         reached = [
             self._market.bid_reaches(pair, self._ticks(pair, level)) for pair, level in self._stops.items()
         ]  # fmt: skip
+        reached += self._rules_reached()
         for order in self._state.trading.orders.values():
             if order.state in (OrderState.OPEN, OrderState.PARTIAL):
                 ticks = self._ticks(order.pair, order.price)
@@ -286,6 +288,21 @@ class _Run:
                 moments.append(order.created_at + self._params.order_age_max + MS)
         moments.extend(_moment(at_ms) for at_ms in reached if at_ms is not None)
         return min((moment for moment in moments if moment > now), default=datetime.max.replace(tzinfo=now.tzinfo))
+
+    def _rules_reached(self) -> Iterator[int | None]:
+        """When prices come to what the position rules wait for: live looks every few seconds, and acts near there."""
+        rules = self._params.strategy.rules
+        for pair, held in self._state.trading.instruments.items():
+            stay = held.stay
+            if not stay.is_open or stay.bought <= 0:
+                continue
+            for rung in () if rules.take_profit is None else rules.take_profit.rungs:
+                level = round_ratio(stay.paid * (1 + rung.gain), stay.bought)
+                yield self._market.bid_rises(pair, self._ticks(pair, level) + 1)
+            if rules.scale_in is not None and rules.scale_in.step and stay.last_bought_price is not None:
+                ticks = self._ticks(pair, stay.last_bought_price * (1 + rules.scale_in.step))
+                comes = self._market.ask_falls if rules.scale_in.step < 0 else self._market.bid_rises
+                yield comes(pair, ticks)
 
     def _is_idle(self) -> bool:
         """Nothing held, nothing working, nothing wanted: only the next closed candle can change that."""

@@ -138,6 +138,24 @@ class CandleMarket:
         cell = math.ceil((ticks + 1 + width / 2) / width) - 1  # the highest one whose bid is not above the price
         return self._reaches(pair, (cell + 1) * width - TOUCH, falling=True)
 
+    def bid_rises(self, pair: str, ticks: int) -> int | None:
+        """When, within the running candle and after now, the best bid comes up to a price."""
+        stream = self._streams[pair]
+        if stream.candle < 0:
+            return None
+        width = stream.widths[stream.candle]
+        cell = math.ceil((ticks + width / 2) / width)  # the lowest one whose bid is not below the price
+        return self._reaches(pair, cell * width, falling=False)
+
+    def ask_falls(self, pair: str, ticks: int) -> int | None:
+        """When, within the running candle and after now, the best ask comes down to a price."""
+        stream = self._streams[pair]
+        if stream.candle < 0:
+            return None
+        width = stream.widths[stream.candle]
+        cell = math.floor((ticks - 3 * width / 2) / width)  # the highest one whose ask is not above the price
+        return self._reaches(pair, (cell + 1) * width - TOUCH, falling=True)
+
     def trades_through(self, pair: str, ticks: int, *, is_buy: bool) -> int | None:
         """When, within the running candle and after now, the market trades through a resting order's price."""
         return self._reaches(pair, ticks - 1.0 if is_buy else ticks + 1.0, falling=is_buy)

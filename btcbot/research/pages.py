@@ -19,7 +19,7 @@ held, after the fees and tax of both ways.
 
 def write_report(directory: Path, request: Request, results: Results) -> None:
     """`STRATEGY.md` and `STRATEGY.svg` in a directory. Raises `UsageError` where they cannot be written."""
-    name = results.run.strategy
+    name = results.run.strategy.replace(":", "_")
     plot = plotted(results)
     lines = [
         f"# {name}: a backtest",
@@ -40,7 +40,7 @@ def write_report(directory: Path, request: Request, results: Results) -> None:
 
 def setting(request: Request, results: Results) -> Iterable[str]:
     """What was tried, with which money."""
-    limits, params = request.limits, params_of(request.strategy)
+    limits, params = request.limits, params_of(request.recipe, request.strategy)
     yield f"- parameters `{params_hash(params)}`: " + ", ".join(f"`{key}` {value}" for key, value in params.items())
     yield (
         f"- capital {money(results.run.capital)} {limits.currency}; limits: order {limits.order_notional_max}, "

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from btcbot.domain.errors import UsageError
 from btcbot.domain.fees import WORST_PUBLISHED
@@ -22,7 +23,8 @@ from btcbot.services.decision import DecisionParams
 from btcbot.simulation.generator import CHARACTERS
 from btcbot.simulation.listings import Listing
 from btcbot.simulation.replay import recorded_listing
-from btcbot.strategy.registry import REGISTRY, build_strategy
+from btcbot.strategy.recipe import Recipe
+from btcbot.strategy.registry import made
 from btcbot.strategy.strategy import Strategy
 
 ORDER_AGE_MAX = timedelta(seconds=60)  # as in the shipped profile
@@ -33,6 +35,7 @@ LOT_DECIMALS = 8
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    recipe: Recipe[Any]
     strategy: StrategyChoice
     histories: tuple[History, ...]
     capital: Amount
@@ -54,7 +57,7 @@ def tried(request: Request) -> Results:
     others = sorted(pair for pair, listing in listings.items() if listing.quote != currency)
     if others:
         raise UsageError(f"{', '.join(others)} is not quoted in {currency}, which the capital is given in")
-    strategy = _over(build_strategy(request.strategy, currency), *intervals)
+    strategy = _over(made(request.recipe, request.strategy, currency), *intervals)
     params = DecisionParams(
         strategy=strategy,
         pairs=tuple(sorted(listings)),
@@ -171,10 +174,9 @@ def choice_of(name: str, params: str | None) -> StrategyChoice:
     return StrategyChoice(name, tuple(sorted((str(key), json.dumps(value)) for key, value in document.items())))
 
 
-def params_of(choice: StrategyChoice) -> Mapping[str, object]:
-    """All parameters of a strategy that was built, those that were left out with their defaults, as JSON knows them."""
-    values = {name: json.loads(text, parse_float=Decimal) for name, text in choice.params}
-    return REGISTRY[choice.name].values_of(values)
+def params_of(recipe: Recipe[Any], choice: StrategyChoice) -> Mapping[str, object]:
+    """All parameters, those that were left out with their defaults, as JSON knows them."""
+    return recipe.values_of({name: json.loads(text, parse_float=Decimal) for name, text in choice.params})
 
 
 def params_hash(params: Mapping[str, object]) -> str:

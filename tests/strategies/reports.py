@@ -50,8 +50,10 @@ class Told:
 def hours_of(name: str, history: History, data: Path) -> tuple[Request, Results, Results]:
     choice = StrategyChoice(name, ())
     limits = shipped_limits(CAPITAL.asset, (history.pair,))
-    request = Request(choice, (history,), CAPITAL, limits, rates=read_rates(data / RATES))
-    return request, tried(to_its_end(request)), tried(request)
+    request = Request(REGISTRY[name], choice, (history,), CAPITAL, limits, rates=read_rates(data / RATES))
+    halted = tried(request)
+    is_whole = halted.run.halt is None and halted.run.pause is None
+    return request, halted if is_whole else tried(to_its_end(request)), halted
 
 
 def week_of(name: str, history: History, source: Path, tempo: Tempo, root: Path) -> Results:
@@ -84,7 +86,7 @@ def _page(told: Told, tempo: Tempo) -> Iterator[str]:
     yield ""
     yield "## Parameters"
     yield ""
-    yield f"As shipped; parameters `{params_hash(params_of(told.request.strategy))}`."
+    yield f"As shipped; parameters `{params_hash(params_of(told.request.recipe, told.request.strategy))}`."
     yield ""
     yield from table(("parameter", "value", "what it is"), list(_parameters(told)))
     yield ""
@@ -95,7 +97,7 @@ def _page(told: Told, tempo: Tempo) -> Iterator[str]:
     yield ""
     yield "## A week of BTC/USDT, October 2025, as a live worker"
     yield ""
-    yield IN_THE_WEEK.format(speed=tempo.speed, feed=tempo.feed_seconds, cycle=tempo.cycle_seconds)
+    yield IN_THE_WEEK.format(speed=tempo.speed, cycle=tempo.cycle_seconds)
     yield from measured(told.week, f"{name}_week.svg")
     yield ""
     yield "## What hurts it"
@@ -137,7 +139,7 @@ def _in_short(told: Told) -> Iterator[str]:
 
 def _parameters(told: Told) -> Iterator[tuple[str, str, str]]:
     fields = REGISTRY[told.hours.run.strategy].params.model_fields
-    for key, value in params_of(told.request.strategy).items():
+    for key, value in params_of(told.request.recipe, told.request.strategy).items():
         yield f"`{key}`", str(value), fields[key].description or ""
 
 

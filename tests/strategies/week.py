@@ -2,12 +2,12 @@
 
 One live worker and one local exchange on one loop: settings, signatures, HTTP, WebSocket, rate limits, the journal on
 disk, reconciliation and the gate are those that run for real. What is different from a running pair is told in
-`Tempo`: how fast the record is played, how often the feed speaks, how long a cycle is.
+`Tempo`: how fast the record is played, and how long a cycle is.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +26,6 @@ from btcbot.research.backtest import BacktestRun, Execution, Halt, Point
 from btcbot.research.history import EPOCH, History
 from btcbot.research.limits import shipped_limits, without_breakers
 from btcbot.research.request import order_age_max
-from btcbot.sandbox import server
 from btcbot.services.trading_book import TradingBook
 from btcbot.simulation.happenings import Liquidity
 from btcbot.simulation.replay_candles import WARM_UP_MINUTES
@@ -47,11 +46,10 @@ CAPITAL = Amount(parse("10000"), Asset("USDT"))  # what the sandbox gives an acc
 @dataclass(frozen=True, slots=True)
 class Tempo:
     """`speed` recorded minutes pass in a minute of the run, so that many make a candle of it; rules that count time
-    count the run's. The feed speaks every `feed_seconds` (0.764 as shipped), a cycle takes `cycle_seconds`.
+    count the run's. A cycle takes `cycle_seconds`.
     """
 
-    speed: int = 30
-    feed_seconds: float = 8.0
+    speed: int = 15
     cycle_seconds: int = 60
 
 
@@ -81,10 +79,9 @@ class _Witness(Notes):
                 self.points.append(Point(self.now(), trading.equity, sum(held, start=Decimal(0))))
 
 
-def week_limits(pair: str, tempo: Tempo) -> RiskLimits:
-    """The shipped ones in USDT without breakers that halt; market data may be as old as a slower feed makes them."""
-    limits = without_breakers(shipped_limits(CAPITAL.asset, (pair,)), CAPITAL)
-    return replace(limits, market_age_max=limits.market_age_max + timedelta(seconds=tempo.feed_seconds))
+def week_limits(pair: str) -> RiskLimits:
+    """The shipped ones in USDT, without breakers that halt."""
+    return without_breakers(shipped_limits(CAPITAL.asset, (pair,)), CAPITAL)
 
 
 def lived(root: Path, source: Path, history: History, choice: StrategyChoice, tempo: Tempo) -> BacktestRun:
@@ -93,7 +90,7 @@ def lived(root: Path, source: Path, history: History, choice: StrategyChoice, te
     loop = looptime.new_event_loop(start=0.0, noop_cycles=2)
     try:
         # A long answer takes real time, in which a virtual clock runs away: the record is read in small pages.
-        with patch.object(server, "BATCH_SECONDS", tempo.feed_seconds), patch.object(stage, "RECORD_MAX", PAGE):
+        with patch.object(stage, "RECORD_MAX", PAGE):
             return loop.run_until_complete(_lived(root, source, history, choice, tempo))
     finally:
         loop.close()
@@ -155,7 +152,7 @@ def _profile(root: Path, ground: Playground, pair: str, choice: StrategyChoice, 
         ground.api, f"http://127.0.0.1:{sandbox.graph_port}", f"ws://127.0.0.1:{sandbox.ws_port}", is_loopback=True
     )
     key, secret = ((root / "sandbox" / f"live.{part}").read_text().strip() for part in ("key", "secret"))
-    limits = week_limits(pair, tempo)
+    limits = week_limits(pair)
     common: dict[str, object] = {
         "endpoints": endpoints, "credentials": Credentials(Secret(key), Secret(secret)), "pairs": (pair,),
         "state_db_path": root / "live" / "live.db", "peer_state_db_path": root / "monitor.db",

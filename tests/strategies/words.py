@@ -39,8 +39,7 @@ The local exchange played the recorded minutes, and one live worker traded on it
 for real; afterwards its books were held against the exchange's own record, fill by fill. The record was played {speed}
 times as fast as it was recorded, so a candle of this run is {speed} recorded minutes, and rules that count time (a
 holding time, a cooldown, the pace of buys, a trading day) count the run's time: a day of it is {speed} recorded days.
-The feed spoke every {feed:g} s and a cycle took {cycle} s. Fees are those of a USDT pair. Neither a day's loss nor a
-drawdown would have halted.
+A cycle took {cycle} s. Fees are those of a USDT pair. Neither a day's loss nor a drawdown would have halted.
 """
 
 CANNOT_SAY = """\

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from btcbot.domain.money import amount, parse
+from btcbot.domain.money import Ratio, amount, parse
 from btcbot.domain.orders.intents import Side
 from btcbot.domain.profiles import RiskLimits
 from btcbot.research.backtest import BacktestRun, HistoryTooShort, run_backtest
@@ -14,7 +14,9 @@ from btcbot.research.history import History
 from btcbot.research.limits import shipped_limits, without_breakers
 from btcbot.services.decision import DecisionParams
 from btcbot.simulation.generator import CHARACTERS
+from btcbot.strategy.protection import PositionRules, Rung, TakeProfit
 from btcbot.strategy.shipped.ema_cross import EmaCrossParams, ema_cross
+from btcbot.strategy.strategy import Strategy
 from tests.unit.domain.builders import FEE_RATIO, TRY
 from tests.unit.research.recordings import HOUR, flat, hours, walk, without
 
@@ -24,9 +26,9 @@ LIMITS = without_breakers(shipped_limits(TRY, CHARACTERS), CAPITAL)
 WARM = STRATEGY.warm_up
 
 
-def run(*histories: History, limits: RiskLimits = LIMITS) -> BacktestRun:
+def run(*histories: History, limits: RiskLimits = LIMITS, strategy: Strategy = STRATEGY) -> BacktestRun:
     pairs = tuple(history.pair for history in histories)
-    params = DecisionParams(STRATEGY, pairs, limits, HOUR, timedelta(seconds=60), FEE_RATIO)
+    params = DecisionParams(strategy, pairs, limits, HOUR, timedelta(seconds=60), FEE_RATIO)
     return run_backtest(histories, {pair: CHARACTERS[pair].listing for pair in pairs}, params, CAPITAL)
 
 
@@ -93,6 +95,17 @@ def test_a_stop_that_the_market_jumps_over_is_left_where_it_lands() -> None:
     told = run(trip(*entry, "900000 901000 899000 900000"))
     assert told.executions[-1].fill.side is Side.SELL
     assert told.executions[-1].fill.price < 900_000
+
+
+def test_a_rung_is_taken_near_its_price_and_not_at_the_high() -> None:
+    """Bought near a million, the ladder sells all at two percent more; the candle goes on to ten percent."""
+    ladder = PositionRules(take_profit=TakeProfit((Rung(Ratio(parse("0.02")), Ratio(Decimal(1))),)))
+    entry = ("990000 990000 990000 990000", "990000 1000000 990000 1000000", "1000000 1001000 999000 1001000")
+    history = trip(*entry, "1001000 1100000 1000500 1090000")
+    told = run(history, strategy=replace(STRATEGY, rules=ladder))
+    bought, sold = told.executions[0].fill, told.executions[-1].fill
+    assert sold.side is Side.SELL
+    assert bought.price * Decimal("1.018") < sold.price < bought.price * Decimal("1.022")
 
 
 def test_without_volume_nothing_is_bought() -> None:

@@ -109,6 +109,24 @@ def test_it_foretells_when_a_bid_comes_down_to_a_price() -> None:
     assert market.bid_reaches(PAIR, 950_000) is None
 
 
+def test_it_foretells_when_the_touch_comes_to_a_price() -> None:
+    market = CandleMarket([hours(CALM, "1000000 1020000 980000 1010000")], {PAIR: LISTING})
+    market.advance(START_MS + HOUR_MS + 1)
+    falls = market.ask_falls(PAIR, 990_000)
+    assert falls is not None
+    market.advance(falls - 1)
+    assert next(iter(market.depth(PAIR).asks)) > 990_000
+    market.advance(falls)
+    assert 989_000 < next(iter(market.depth(PAIR).asks)) <= 990_000
+    rises = market.bid_rises(PAIR, 1_015_000)
+    assert rises is not None
+    market.advance(rises - 1)
+    assert next(iter(market.depth(PAIR).bids)) < 1_015_000
+    market.advance(rises)
+    assert 1_015_000 <= next(iter(market.depth(PAIR).bids)) < 1_016_000
+    assert market.ask_falls(PAIR, 900_000) is None
+
+
 def test_it_foretells_when_a_resting_price_is_traded_through() -> None:
     market = CandleMarket([hours(CALM, "1000000 1020000 1000000 1020000")], {PAIR: LISTING})
     market.advance(START_MS + HOUR_MS + 1)
