@@ -58,6 +58,10 @@ def without_breakers(limits: RiskLimits, capital: Amount) -> RiskLimits:
     return replace(limits, day_loss_max=beyond, drawdown_ratio_max=Ratio(parse("0.999")))
 
 
+def is_without_breakers(limits: RiskLimits, capital: Amount) -> bool:
+    return limits == without_breakers(limits, capital)
+
+
 def changed_limits(limits: RiskLimits, changes: Iterable[str]) -> RiskLimits:
     """`order_notional_max=10000`: names as in `BTCBOT_RISK_…`, in lower case. Raises `UsageError`."""
     kinds = {name: type(getattr(limits, name)) for name in (each.name for each in dataclasses.fields(limits))}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from btcbot.domain.errors import UsageError
+from btcbot.research.limits import is_without_breakers
 from btcbot.research.plots import plotted
 from btcbot.research.request import Request, params_hash, params_of
 from btcbot.research.results import Results
@@ -42,10 +43,12 @@ def setting(request: Request, results: Results) -> Iterable[str]:
     """What was tried, with which money."""
     limits, params = request.limits, params_of(request.recipe, request.strategy)
     yield f"- parameters `{params_hash(params)}`: " + ", ".join(f"`{key}` {value}" for key, value in params.items())
+    breakers = f"loss of a day {limits.day_loss_max}, drawdown {float(limits.drawdown_ratio_max):.1%}"
+    if is_without_breakers(limits, request.capital):
+        breakers = "no breaker halts"
     yield (
         f"- capital {money(results.run.capital)} {limits.currency}; limits: order {limits.order_notional_max}, "
-        f"position {limits.position_notional_max}, loss of a day {limits.day_loss_max}, "
-        f"drawdown {float(limits.drawdown_ratio_max):.1%}"
+        f"position {limits.position_notional_max}, {breakers}"
     )
     yield f"- the market: {request.model}"
 

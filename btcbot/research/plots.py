@@ -66,7 +66,16 @@ def _draw(figure: "Figure", results: Results) -> None:
         _values(panels[1], results.equity_usd, results.holding_usd, "in dollars, start = 100")
     _falls(panels[-2], results.equity, results.holding)
     _exposure(panels[-1], results)
+    _dates(panels[-1])
     figure.align_ylabels(panels)
+
+
+def _dates(panel: "Axes") -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=4, maxticks=9)
+    panel.xaxis.set_major_locator(locator)
+    panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def _values(panel: "Axes", ours: Curve, theirs: Curve, label: str) -> None:

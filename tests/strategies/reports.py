@@ -19,7 +19,7 @@ from btcbot.domain.profiles import StrategyChoice
 from btcbot.domain.times import iso_utc
 from btcbot.research.history import History, read_history
 from btcbot.research.limits import shipped_limits
-from btcbot.research.pages import CONVENTIONS, measured, setting, table
+from btcbot.research.pages import CONVENTIONS, measured, setting
 from btcbot.research.plots import plotted
 from btcbot.research.request import Request, params_hash, params_of, read_rates, to_its_end, tried
 from btcbot.research.results import Results, results_of
@@ -88,7 +88,9 @@ def _page(told: Told, tempo: Tempo) -> Iterator[str]:
     yield ""
     yield f"As shipped; parameters `{params_hash(params_of(told.request.recipe, told.request.strategy))}`."
     yield ""
-    yield from table(("parameter", "value", "what it is"), list(_parameters(told)))
+    yield "| parameter | value | what it is |"
+    yield "|---|---:|---|"
+    yield from (f"| {' | '.join(line)} |" for line in _parameters(told))
     yield ""
     yield "## Five years of BTC/TRY, hour by hour"
     yield ""
@@ -97,7 +99,7 @@ def _page(told: Told, tempo: Tempo) -> Iterator[str]:
     yield ""
     yield "## A week of BTC/USDT, October 2025, as a live worker"
     yield ""
-    yield IN_THE_WEEK.format(speed=tempo.speed, cycle=tempo.cycle_seconds)
+    yield IN_THE_WEEK.format(speed=tempo.speed, cycle=tempo.cycle_seconds, late=tempo.speed * tempo.cycle_seconds // 60)
     yield from measured(told.week, f"{name}_week.svg")
     yield ""
     yield "## What hurts it"

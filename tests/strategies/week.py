@@ -50,7 +50,7 @@ class Tempo:
     """
 
     speed: int = 15
-    cycle_seconds: int = 60
+    cycle_seconds: int = 20
 
 
 @dataclass

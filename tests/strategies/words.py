@@ -24,9 +24,10 @@ break-even rule cuts good trades short as well as bad ones. As with every revers
 rare and large, so a good month says little; and on TRY pairs fees take a large part of a small gain.""",
     "dca": """\
 It never sells but at its stop, so its fate is that of the coin: what it shows here is the rise of BTC against a lira
-that lost most of its value, with a delay and a budget. Had the recording begun at a peak, it would have bought all the
-way down, and its stop at half of the cost would have sold at the bottom. Once the budget is spent it does nothing at
-all.""",
+that lost most of its value, with a delay and a budget. The stop lies at half of the cost, and in March 2020 the market
+came to it: all that had been bought in three months was sold near the bottom, at half of its price, and the buying
+began anew. Had the rise not followed, it would have bought all the way down a second time. Once the budget is spent it
+does nothing at all.""",
     "grid": """\
 A trend. Upwards it sells its rungs early and watches the rest of the rise from outside; downwards it buys every rung
 and then carries all of them to its stop, which takes back the gains of many weeks at once. It also depends more than
@@ -39,7 +40,8 @@ The local exchange played the recorded minutes, and one live worker traded on it
 for real; afterwards its books were held against the exchange's own record, fill by fill. The record was played {speed}
 times as fast as it was recorded, so a candle of this run is {speed} recorded minutes, and rules that count time (a
 holding time, a cooldown, the pace of buys, a trading day) count the run's time: a day of it is {speed} recorded days.
-A cycle took {cycle} s. Fees are those of a USDT pair. Neither a day's loss nor a drawdown would have halted.
+A cycle took {cycle} s, so a signal was acted on up to {late} recorded minutes late. Fees are those of a USDT pair.
+Neither a day's loss nor a drawdown would have halted.
 """
 
 CANNOT_SAY = """\
