@@ -105,8 +105,8 @@ class Program:
         self._samples = tuple(_sight_of(sample, self._streams) for sample in layout.samples)
 
     def initial(self) -> ProgramState:
-        """Before the first candle: nothing remembered, nothing defined."""
-        values = (None,) * (len(CandleField) + len(self._samples)) + self._blank
+        """Before the first candle: nothing remembered, nothing defined, not even constants: who looks sees nothing."""
+        values = (None,) * (len(CandleField) + len(self._samples) + len(self._blank))
         return ProgramState(0, values, self._memory, tuple(stream.program.initial() for stream in self._streams))
 
     def step(

@@ -163,6 +163,14 @@ def test_both_evaluators_are_equal_on_long_recordings() -> None:
             assert bits(values) == bits(list(columns.of(expression)))
 
 
+@pytest.mark.parametrize(
+    "look", [kinds.OnTimeframe(3 * MINUTE, kinds.Constant(1.0)), kinds.OfPair(OTHER, kinds.Constant(1.0))]
+)
+def test_not_even_a_constant_is_seen_on_candles_of_which_none_has_closed(look: Expression) -> None:
+    candles = generated(2, seed=1, is_gapped=False)
+    assert streamed(look, candles[:1], {OTHER: []}) == in_columns(look, candles[:1], {OTHER: []}) == [None]
+
+
 @given(expression=EXPRESSIONS, candles=HISTORIES, other=HISTORIES)
 @WHATEVER
 def test_both_evaluators_are_equal_for_whatever_can_be_written(
