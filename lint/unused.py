@@ -31,7 +31,7 @@ CALLED_FROM_OUTSIDE = (
 # What is offered and not called from inside: each with who it is for.
 OFFERED = (
     # Research, called from a person's own script.
-    "run_backtest", "read_candles", "fees", "build_strategy",
+    "run_backtest", "read_candles", "fees",
     # Strategies, called from a user's own.
     "hold",
     # What a person or a test counts and adds up to compare with the books.

@@ -68,6 +68,7 @@ from btcbot.simulation.venue import Venue
 DEPLOYMENT = "BACKTEST"
 ACCOUNT = 1
 LATENCY = timedelta(seconds=1)
+CYCLE_MIN = timedelta(seconds=1)  # from one decision to the next, whatever wakes it
 SILENT_AFTER = timedelta(minutes=1)  # into a hole of the recording: then the market is silent, and that is decided on
 
 
@@ -219,6 +220,7 @@ class _Run:
         self._stops: Mapping[str, Decimal] = {}
         self._is_buy_wanted = False  # by the last candle that closed
         self._wake_at: datetime | None = None
+        self._decided_at = EPOCH
         self._halt: Halt | None = None
         self._pause: Halt | None = None
         self._executions: list[Execution] = []
@@ -269,12 +271,13 @@ class _Run:
     def _next_moment(self, opened_at: datetime) -> datetime:
         """The next one within a candle that asks for a decision; `datetime.max` when only its end is left."""
         now = self._clock.moment
+        earliest = max(now + MS, self._decided_at + CYCLE_MIN)
         if any(self._is_crossed(pair, level) for pair, level in self._stops.items()):
-            return now + MS
+            return earliest
         third = self._params.candle_interval / 3
         moments = [] if self._is_idle() else [opened_at + third, opened_at + 2 * third]
         if self._wake_at is not None:
-            moments.append(self._wake_at)
+            moments.append(max(self._wake_at, earliest))
         if self._venue.due_ms is not None:
             moments.append(_moment(self._venue.due_ms))
         reached = [
@@ -287,7 +290,23 @@ class _Run:
                 reached.append(self._market.trades_through(order.pair, ticks, is_buy=order.side is Side.BUY))
                 moments.append(order.created_at + self._params.order_age_max + MS)
         moments.extend(_moment(at_ms) for at_ms in reached if at_ms is not None)
-        return min((moment for moment in moments if moment > now), default=datetime.max.replace(tzinfo=now.tzinfo))
+        following = [moment for moment in moments if moment > now]
+        return max(min(following), earliest) if following else datetime.max.replace(tzinfo=now.tzinfo)
+
+    def _rules_reached(self) -> Iterator[int | None]:
+        """When prices come to what the position rules wait for: live looks every few seconds, and acts near there."""
+        rules = self._params.strategy.rules
+        for pair, held in self._state.trading.instruments.items():
+            stay = held.stay
+            if not stay.is_open or stay.bought <= 0:
+                continue
+            for rung in () if rules.take_profit is None else rules.take_profit.rungs:
+                level = round_ratio(stay.paid * (1 + rung.gain), stay.bought)
+                yield self._market.bid_rises(pair, self._ticks(pair, level) + 1)
+            if rules.scale_in is not None and rules.scale_in.step and stay.last_bought_price is not None:
+                ticks = self._ticks(pair, stay.last_bought_price * (1 + rules.scale_in.step))
+                comes = self._market.ask_falls if rules.scale_in.step < 0 else self._market.bid_rises
+                yield comes(pair, ticks)
 
     def _rules_reached(self) -> Iterator[int | None]:
         """When prices come to what the position rules wait for: live looks every few seconds, and acts near there."""
@@ -329,6 +348,7 @@ class _Run:
         if self._wake_at is not None and self._wake_at <= now:
             self._wake_at = None
         self._decisions += 1
+        self._decided_at = now
         plan = decide(self._state, self._snapshot(closed), self._params, f"{self._decisions}")
         self._state, self._stops = plan.state, plan.stops
         if closed:
@@ -478,7 +498,7 @@ class _Run:
         return book
 
     def _is_crossed(self, pair: str, level: Decimal) -> bool:
-        bid = next(iter(self._market.depth(pair).bids), None)
+        bid = next(iter(self._venue.shown(pair).bids), None)
         return bid is not None and self._market.listings[pair].price(bid) <= level
 
     def _ticks(self, pair: str, price: Decimal) -> int:

@@ -1,6 +1,5 @@
 """Which strategies there are, and how a choice in the settings becomes one."""
 
-import difflib
 import json
 from collections.abc import Mapping
 from decimal import Decimal
@@ -30,16 +29,6 @@ REGISTRY: Mapping[str, Recipe[Any]] = MappingProxyType(
         for module in (bollinger_reversion, dca, donchian_breakout, ema_cross, grid, rsi_reversion, wind_down)
     }
 )
-
-
-def build_strategy(choice: StrategyChoice, currency: Asset) -> Strategy:
-    """The strategy that the settings name. An unknown name or bad parameters are one `ConfigurationError`, one line."""
-    recipe = REGISTRY.get(choice.name)
-    if recipe is None:
-        near = difflib.get_close_matches(choice.name, REGISTRY, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; there is {', '.join(sorted(REGISTRY))}"
-        raise ConfigurationError(f"BTCBOT_STRATEGY names no strategy: {choice.name!r}{hint}")
-    return made(recipe, choice, currency)
 
 
 def made(recipe: Recipe[Any], choice: StrategyChoice, currency: Asset) -> Strategy:

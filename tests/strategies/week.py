@@ -26,10 +26,10 @@ from btcbot.research.backtest import BacktestRun, Execution, Halt, Point
 from btcbot.research.history import EPOCH, History
 from btcbot.research.limits import shipped_limits, without_breakers
 from btcbot.research.request import order_age_max
+from btcbot.services.strategy_loading import load_strategy
 from btcbot.services.trading_book import TradingBook
 from btcbot.simulation.happenings import Liquidity
 from btcbot.simulation.replay_candles import WARM_UP_MINUTES
-from btcbot.strategy.registry import build_strategy
 from tests.faults import stage
 from tests.faults.stage import LoopTime, Stage
 from tests.integration.sandbox.playground import START, Notes, Playground, playing
@@ -112,7 +112,7 @@ async def _lived(root: Path, source: Path, history: History, choice: StrategyCho
     async with playing(root / "sandbox", pairs=(history.pair,), source=source, time=time, speed=tempo.speed) as ground:
         ground.notes = witness
         profile = _profile(root, ground, history.pair, choice, tempo)
-        strategy = build_strategy(choice, CAPITAL.asset)
+        strategy = load_strategy(choice, CAPITAL.asset)
         shop = Stage(ground, profile)
         async with shop.life(strategy) as life:
             witness.book = life.parts.book
@@ -161,5 +161,5 @@ def _profile(root: Path, ground: Playground, pair: str, choice: StrategyChoice, 
     }  # fmt: skip
     return live_profile(
         root, common, acknowledged_host=ground.api.removeprefix("http://"), strategy=choice, limits=limits,
-        order_age_max=order_age_max(build_strategy(choice, CAPITAL.asset)),
+        order_age_max=order_age_max(load_strategy(choice, CAPITAL.asset)),
     )  # fmt: skip

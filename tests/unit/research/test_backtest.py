@@ -18,7 +18,7 @@ from btcbot.strategy.protection import PositionRules, Rung, TakeProfit
 from btcbot.strategy.shipped.ema_cross import EmaCrossParams, ema_cross
 from btcbot.strategy.strategy import Strategy
 from tests.unit.domain.builders import FEE_RATIO, TRY
-from tests.unit.research.recordings import HOUR, flat, hours, walk, without
+from tests.unit.research.recordings import HOUR, LISTING, flat, hours, walk, without
 
 STRATEGY = ema_cross(EmaCrossParams(fast=1, slow=2), TRY)
 CAPITAL = amount("20000 TRY")
@@ -95,6 +95,18 @@ def test_a_stop_that_the_market_jumps_over_is_left_where_it_lands() -> None:
     told = run(trip(*entry, "900000 901000 899000 900000"))
     assert told.executions[-1].fill.side is Side.SELL
     assert told.executions[-1].fill.price < 900_000
+
+
+def test_a_stop_that_no_bid_is_left_for_waits_for_bids_and_asks_again_at_a_measured_pace() -> None:
+    """All that the thin book bids is taken by the first sale; the rest goes when the market shows new bids."""
+    entry = ("990000 990000 990000 990000", "990000 1000000 990000 1000000 3", "1000000 1001000 999000 1001000 0.002")
+    told = run(trip(*entry, "1001000 1001000 900000 900000 0.002", "900000 901000 899000 900000 3"))
+    sold = [each.fill for each in told.executions if each.fill.side is Side.SELL]
+    bought = [each.fill for each in told.executions if each.fill.side is Side.BUY]
+    left = sum(one.quantity for one in bought) - sum(one.quantity for one in sold)
+    assert 0 <= left * 900_000 < LISTING.notional_min, "what is left is too little to be sold"
+    assert len({one.time_exchange for one in sold}) > 1
+    assert told.decisions < 400
 
 
 def test_a_rung_is_taken_near_its_price_and_not_at_the_high() -> None:

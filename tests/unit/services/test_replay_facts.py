@@ -38,7 +38,7 @@ from btcbot.domain.state import (
 from btcbot.services.decision import DecisionParams, DecisionState, decide, warm_up
 from btcbot.services.replay_facts import form_of, from_text, to_text
 from btcbot.services.replay_tape import Beginning, read_beginning
-from btcbot.strategy.registry import build_strategy
+from btcbot.services.strategy_loading import load_strategy
 from tests.unit.domain.builders import FEE_RATIO, LIMITS, START, around, candle, fill, order, snapshot, trading
 
 numbers = st.decimals(allow_nan=False, allow_infinity=False, places=8)
@@ -91,7 +91,7 @@ def test_a_field_that_holds_its_default_is_left_out_and_comes_back() -> None:
 
 def test_a_state_with_its_parameters_is_whole_and_decides_alike() -> None:
     params = DecisionParams(
-        build_strategy(StrategyChoice("ema_cross", ()), Asset("TRY")), ("BTCTRY",), LIMITS, timedelta(minutes=1),
+        load_strategy(StrategyChoice("ema_cross", ()), Asset("TRY")), ("BTCTRY",), LIMITS, timedelta(minutes=1),
         timedelta(seconds=60), FEE_RATIO,
     )  # fmt: skip
     state = DecisionState.at(apply(trading("0.005"), OrderChanged(order())))

@@ -11,7 +11,8 @@ from btcbot.domain.market import Candle
 from btcbot.domain.money import Ratio, amount
 from btcbot.domain.profiles import StrategyChoice
 from btcbot.domain.signals import Direction
-from btcbot.strategy.registry import REGISTRY, build_strategy
+from btcbot.services.strategy_loading import load_strategy
+from btcbot.strategy.registry import REGISTRY
 from btcbot.strategy.strategy import Strategy
 from tests.unit.domain.builders import MINUTE, START, TRY
 
@@ -70,7 +71,7 @@ def test_nothing_is_said_before_the_warm_up(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_settings_can_choose_it(name: str) -> None:
-    assert build_strategy(StrategyChoice(name, ()), TRY) == made(name)
+    assert load_strategy(StrategyChoice(name, ()), TRY) == made(name)
 
 
 def last(strategy: Strategy, *tail: float) -> list[Direction]:
@@ -154,5 +155,5 @@ def test_a_grid_is_worth_it_only_above_its_fees() -> None:
 def test_parameters_that_contradict_each_other_are_one_line(name: str, params: dict[str, Any], message: str) -> None:
     texts = tuple((key, f'"{value}"' if isinstance(value, str) else str(value)) for key, value in params.items())
     with pytest.raises(ConfigurationError) as refused:
-        build_strategy(StrategyChoice(name, texts), TRY)
+        load_strategy(StrategyChoice(name, texts), TRY)
     assert message in str(refused.value)

@@ -9,7 +9,7 @@ from btcbot.domain.errors import ConfigurationError
 from btcbot.domain.money import amount
 from btcbot.domain.profiles import StrategyChoice
 from btcbot.domain.signals import Direction
-from btcbot.strategy.registry import build_strategy
+from btcbot.services.strategy_loading import load_strategy
 from btcbot.strategy.shipped.ema_cross import EmaCrossParams, ema_cross
 from btcbot.strategy.strategy import Strategy
 from tests.unit.domain.builders import TRY, candle
@@ -70,9 +70,9 @@ def test_the_shipped_parameters_trade_often(seed: int) -> None:
 
 def test_a_choice_in_the_settings_becomes_a_strategy() -> None:
     choice = StrategyChoice("ema_cross", (("fast", "5"), ("notional", "2000"), ("slow", "20")))
-    built = build_strategy(choice, TRY)
+    built = load_strategy(choice, TRY)
     assert built == strategy(fast=5, slow=20, notional=Decimal(2000))
-    assert build_strategy(StrategyChoice("ema_cross", ()), TRY) == strategy()
+    assert load_strategy(StrategyChoice("ema_cross", ()), TRY) == strategy()
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,6 @@ def test_a_choice_in_the_settings_becomes_a_strategy() -> None:
 )
 def test_a_bad_choice_is_one_line_that_names_it(name: str, params: tuple[tuple[str, str], ...], message: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        build_strategy(StrategyChoice(name, params), TRY)
+        load_strategy(StrategyChoice(name, params), TRY)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
