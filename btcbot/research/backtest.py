@@ -308,21 +308,6 @@ class _Run:
                 comes = self._market.ask_falls if rules.scale_in.step < 0 else self._market.bid_rises
                 yield comes(pair, ticks)
 
-    def _rules_reached(self) -> Iterator[int | None]:
-        """When prices come to what the position rules wait for: live looks every few seconds, and acts near there."""
-        rules = self._params.strategy.rules
-        for pair, held in self._state.trading.instruments.items():
-            stay = held.stay
-            if not stay.is_open or stay.bought <= 0:
-                continue
-            for rung in () if rules.take_profit is None else rules.take_profit.rungs:
-                level = round_ratio(stay.paid * (1 + rung.gain), stay.bought)
-                yield self._market.bid_rises(pair, self._ticks(pair, level) + 1)
-            if rules.scale_in is not None and rules.scale_in.step and stay.last_bought_price is not None:
-                ticks = self._ticks(pair, stay.last_bought_price * (1 + rules.scale_in.step))
-                comes = self._market.ask_falls if rules.scale_in.step < 0 else self._market.bid_rises
-                yield comes(pair, ticks)
-
     def _is_idle(self) -> bool:
         """Nothing held, nothing working, nothing wanted: only the next closed candle can change that."""
         trading = self._state.trading
